@@ -1,0 +1,49 @@
+# Everything a person types: `make demo`, `make test`, `make check`. The first of them builds .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+
+.PHONY: demo test check format lint types imports tests lock clean
+
+# uv where it exists, else pip; both install exactly the hashed pins, then the project itself.
+.venv/.ready: constraints.txt pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+	  { [ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv; } \
+	  && uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt \
+	  && uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  { [ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; } \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+demo: .venv/.ready
+	$(BIN)/forestock demo
+
+test: tests
+
+check: format lint types imports tests
+
+format: .venv/.ready
+	$(BIN)/ruff format --check .
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+
+types: .venv/.ready
+	$(BIN)/mypy
+
+imports: .venv/.ready
+	$(BIN)/lint-imports
+
+tests: .venv/.ready
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+# Renew the pins: names, versions and hashes only.
+lock:
+	uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --quiet -o constraints.txt pyproject.toml
+
+clean:
+	rm -rf .venv .forestock

@@ -1,0 +1,5 @@
+"""History to CumulativeDemand.
+
+Reading order: piecewise, cumulative (the object every later room uses), panel, calendar, features,
+models, calibration, backtest, training, tracking.
+"""
