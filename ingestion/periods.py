@@ -32,7 +32,7 @@ class Period:
 
     @property
     def season(self) -> int:
-        """Periods in the season a plain seasonal forecast repeats: a week of days, a year of weeks or months."""
+        """Periods in the season a plain seasonal forecast repeats: a week of days, a year else."""
         return {"day": 7, "week": 52, "month": 12}[self.name]
 
     def index(self, dates: pd.Series | pd.DatetimeIndex | pd.Timestamp) -> np.ndarray:
