@@ -1,0 +1,277 @@
+"""Replay: order by thresholds against a demand that is already known to us, never to the policy.
+
+Owns the clock of a warehouse (receive, sell, decide), the measures of service and stock, and their confidence
+intervals. Thresholds come from `thresholds` or from any rule to be compared with.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numba import njit
+
+from ingestion.errors import Problem
+from ingestion.periods import Period
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What the thresholds achieved, series by series; all but `orders` count only periods after the warm-up.
+
+    orders: (n, T) units ordered at the end of each period
+    cycles, served: (n,) replenishment cycles, and those that ended without unmet demand (`replay_thresholds`)
+    demand, met: (n,) units wanted, and units given from the shelf in the period they were wanted
+    ready: (n,) periods that ended with something on the shelf
+    stock: (n,) on hand at the end of a period, units, mean over the periods
+    opening, received, closing: (n,) units on hand (less backorders) before, come in during, and left after
+    outstanding: (n,) units still under way at the end
+    periods: number of periods measured
+    year: periods in a year
+    """
+
+    orders: np.ndarray
+    cycles: np.ndarray
+    served: np.ndarray
+    demand: np.ndarray
+    met: np.ndarray
+    ready: np.ndarray
+    stock: np.ndarray
+    opening: np.ndarray
+    received: np.ndarray
+    closing: np.ndarray
+    outstanding: np.ndarray
+    periods: int
+    year: float
+
+    @property
+    def lost(self) -> np.ndarray:
+        """(n,) units that were not on the shelf when wanted; under backorders they were given later."""
+        return self.demand - self.met
+
+    def measures(self, weight: np.ndarray | None = None) -> dict[str, float]:
+        """Measures over all series, each counted `weight` times, (n,).
+
+        cycle_service: share of replenishment cycles without unmet demand
+        fill_rate: share of demand met from the shelf
+        ready_rate: share of periods that end with something on the shelf
+        mean_stock: on hand at the end of a period, units a series
+        turns: units met a year per unit of mean stock
+        lost_units: units a series and period
+        """
+        w = np.ones(len(self.demand)) if weight is None else np.asarray(weight, dtype=float)
+        met, stock = w @ self.met, w @ self.stock
+        return {
+            "cycle_service": _ratio(w @ self.served, w @ self.cycles),
+            "fill_rate": _ratio(met, w @ self.demand),
+            "ready_rate": _ratio(w @ self.ready, w.sum() * self.periods),
+            "mean_stock": _ratio(stock, w.sum()),
+            "turns": _ratio(met / self.periods * self.year, stock),
+            "lost_units": _ratio(w @ self.lost, w.sum() * self.periods),
+        }
+
+    def summary(
+        self, groups: np.ndarray | None = None, confidence: float = 0.95, draws: int = 500, seed: int = 0
+    ) -> pd.DataFrame:
+        """Measures with bootstrap intervals over series: group, series, measure, value, low, high.
+
+        groups: (n,) label of each series; without it, one group "all"
+        """
+        labels = np.full(len(self.demand), "all") if groups is None else np.asarray(groups)
+        rng = np.random.default_rng(seed)
+        tail = (1 - confidence) / 2
+        rows = []
+        for label in pd.unique(labels):
+            member = (labels == label).astype(float)
+            count = int(member.sum())
+            weights = rng.multinomial(count, member / count, size=draws)
+            resampled = pd.DataFrame([self.measures(w) for w in weights])
+            for name, value in self.measures(member).items():
+                low, high = resampled[name].quantile([tail, 1 - tail])
+                rows.append((label, count, name, value, low, high))
+        return pd.DataFrame(rows, columns=["group", "series", "measure", "value", "low", "high"])
+
+
+def replay_thresholds(
+    demand: np.ndarray,
+    reorder_point: np.ndarray | float,
+    order_up_to: np.ndarray | float,
+    lead_time: np.ndarray | int,
+    *,
+    review: np.ndarray | int = 1,
+    lot_size: np.ndarray | float = 0.0,
+    moq: np.ndarray | float = 0.0,
+    opening: np.ndarray | float | None = None,
+    inbound: np.ndarray | None = None,
+    backorder: bool = False,
+    warm_up: int = 0,
+    period: Period | None = None,
+) -> Replay:
+    """Order by thresholds, period by period: receive at its start, sell, decide at its end.
+
+    At the end of every `review`-th period (the first, then R later) a series whose inventory position is
+    at or below its reorder point orders what takes it to its order-up-to level, on the grid moq,
+    moq + lot, …. An order decided at the end of period t with lead time L is on the shelf at the start of
+    period t + 1 + L.
+
+    A **replenishment cycle** runs from one arrival to the last period before the next. An arrival is that
+    of any order, also of one for nothing: where the reorder point is the order-up-to level, every review
+    makes one. Orders that arrive together are one arrival. A cycle is served when no demand in it went
+    unmet. Under backorders with lead times that do not cross, cycle service is then
+    P(demand over L + R ≤ order-up-to) for (R, S), and P(lead-time demand ≤ s) for (s, Q).
+
+    demand: (n, T) units wanted, not negative
+    reorder_point, order_up_to: (n, T) as known at each period's end, (n,) or one number, units
+    lead_time: (n, T) whole periods that an order decided at the end of each period takes, (n,) or one number
+    review: (n,) periods between reviews, or one number
+    lot_size, moq: (n,) units or one number; lot 0 = any quantity
+    opening: (n,) units on the shelf at first; default: the first order-up-to level
+    inbound: (n, T) units already ordered that arrive at the start of each period
+    backorder: unmet demand waits; otherwise it is lost
+    warm_up: first periods that are played and not measured; a cycle counts if it ends after them
+    period: for turns a year
+
+    >>> played = replay_thresholds(np.full((1, 6), 2.0), 5.0, 8.0, 1)
+    >>> played.orders[0].tolist(), played.closing.tolist(), played.measures()["cycle_service"]
+    ([0.0, 4.0, 0.0, 4.0, 0.0, 4.0], [4.0], 1.0)
+    """
+    wanted = np.ascontiguousarray(demand, dtype=np.float64)
+    if wanted.ndim != 2 or not np.isfinite(wanted).all() or (wanted < 0).any():
+        raise Problem(
+            "demand must be finite, not negative and (series, periods); fill or clip it before a replay"
+        )
+    n, periods = wanted.shape
+    if not 0 <= warm_up < periods:
+        raise Problem(f"warm_up must lie in 0 … {periods - 1} periods, got {warm_up}; replay a longer demand")
+    low, high = (_matrix(x, n, periods) for x in (reorder_point, order_up_to))
+    if (low > high).any():
+        raise Problem("the reorder point must not exceed the order-up-to level; raise the order-up-to level")
+    policy = _Policy(
+        low,
+        high,
+        _matrix(lead_time, n, periods).astype(np.int64),
+        _vector(review, n).astype(np.int64),
+        _vector(lot_size, n),
+        _vector(moq, n),
+        np.zeros((n, periods)) if inbound is None else _matrix(inbound, n, periods),
+    )
+    if (policy.lead < 0).any() or (policy.review < 1).any():
+        raise Problem(
+            "lead times must be 0 or more and review periods 1 or more whole periods; round them up"
+        )
+    start = high[:, 0].copy() if opening is None else _vector(opening, n)
+    orders, totals = _play(wanted, policy, start, backorder, warm_up)
+    cycles, served, total, met, ready, stock, first, received, closing, outstanding = totals
+    return Replay(
+        orders, cycles, served, total, met, ready, stock, first, received, closing, outstanding,
+        periods - warm_up, 365.25 / (period or Period()).days,
+    )  # fmt: skip
+
+
+def sample_lead_times(
+    pmfs: np.ndarray, periods: int, rng: np.random.Generator, crossing: bool = True
+) -> np.ndarray:
+    """(n, periods) lead time of an order decided at the end of each period, whole periods.
+
+    pmfs: (n, Lmax + 1) chance of 0, 1, … periods
+    crossing: each order by itself, a later one may overtake; otherwise it waits for those before
+
+    >>> sample_lead_times(np.array([[0.0, 0.0, 1.0]]), 3, np.random.default_rng(0)).tolist()
+    [[2, 2, 2]]
+    """
+    chance = rng.random((len(pmfs), periods))
+    reach = np.cumsum(pmfs, axis=1)
+    lead = (chance[:, :, None] * reach[:, None, -1:] >= reach[:, None, :]).sum(axis=2)
+    if crossing:
+        return lead
+    arrival = np.maximum.accumulate(lead + np.arange(periods), axis=1)
+    return arrival - np.arange(periods)
+
+
+class _Policy(NamedTuple):
+    """The arguments of `replay_thresholds` for the compiled clock, each (n, T) or (n,)."""
+
+    low: np.ndarray
+    high: np.ndarray
+    lead: np.ndarray
+    review: np.ndarray
+    lot: np.ndarray
+    moq: np.ndarray
+    inbound: np.ndarray
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole > 0 else float("nan")
+
+
+def _vector(value: np.ndarray | float, n: int) -> np.ndarray:
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(value, dtype=np.float64), (n,)))
+
+
+def _matrix(value: np.ndarray | float, n: int, periods: int) -> np.ndarray:
+    array = np.asarray(value, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise Problem(
+            "thresholds, lead times and inbound must be finite; give every series and period a number"
+        )
+    return np.ascontiguousarray(np.broadcast_to(array[:, None] if array.ndim == 1 else array, (n, periods)))
+
+
+@njit(cache=True, nogil=True)
+def _grid(need: float, lot: float, moq: float) -> float:
+    """Smallest quantity of moq, moq + lot, … that covers `need` > 0."""
+    if need <= moq:
+        return moq
+    return moq + np.ceil((need - moq) / lot) * lot if lot > 0.0 else need
+
+
+@njit(cache=True, nogil=True)
+def _play(
+    demand: np.ndarray, policy: _Policy, start: np.ndarray, backorder: bool, warm_up: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Orders (n, T), and the totals of `Replay` in its order, (10, n)."""
+    n, periods = demand.shape
+    orders, totals = np.zeros((n, periods)), np.zeros((10, n))
+    for i in range(n):
+        due = policy.inbound[i].copy()
+        failures = np.zeros(periods + 1)  # periods with unmet demand before each period
+        arrives = np.zeros(periods, dtype=np.bool_)
+        net, outstanding, total = start[i], due.sum(), totals[:, i]
+        for t in range(periods):
+            if t == warm_up:
+                total[6] = net
+            outstanding -= due[t]
+            net += due[t]
+            met = min(demand[i, t], max(net, 0.0))
+            net -= demand[i, t] if backorder else met
+            # A backlog left from before is unmet demand too: the cycle it stands in is not served.
+            failures[t + 1] = failures[t] + (1.0 if met < demand[i, t] or net < 0.0 else 0.0)
+            if t >= warm_up:
+                total[2] += demand[i, t]
+                total[3] += met
+                total[4] += 1.0 if net > 0.0 else 0.0
+                total[5] += max(net, 0.0) / (periods - warm_up)
+                total[7] += due[t]
+            need = policy.high[i, t] - net - outstanding
+            if t % policy.review[i] == 0 and net + outstanding <= policy.low[i, t]:
+                arrival = t + 1 + policy.lead[i, t]
+                orders[i, t] = _grid(need, policy.lot[i], policy.moq[i]) if need > 0.0 else 0.0
+                outstanding += orders[i, t]
+                if arrival < periods:
+                    arrives[arrival] = True
+                    due[arrival] += orders[i, t]
+        total[8], total[9] = net, outstanding
+        _count_cycles(arrives, failures, warm_up, total)
+    return orders, totals
+
+
+@njit(cache=True, nogil=True)
+def _count_cycles(arrives: np.ndarray, failures: np.ndarray, warm_up: int, total: np.ndarray) -> None:
+    """Add the cycles that end after the warm-up, and those among them without a failure."""
+    before = -1
+    for t in range(len(arrives)):
+        if arrives[t]:
+            if before >= 0 and t > warm_up:
+                total[0] += 1.0
+                total[1] += 1.0 if failures[t] == failures[before] else 0.0
+            before = t
