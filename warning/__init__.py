@@ -1,4 +1,5 @@
 """Thresholds × positions to alerts, and each alert's life.
 
-Reading order: rules, engine.
+Reading order: rules (what to watch), facts (what a rule can see), grading (how bad it is),
+remedies (what to do), messages (the words), engine (opened, updated, resolved).
 """
