@@ -110,10 +110,9 @@ def simulate(
     operations = run_stores(rng, catalogue, demand.quantity, days, cover)
     truth = _truth(catalogue, demand, dates)
     keys, last_day = truth.keys[["sku", "location"]], dates[days - 1]
-    known = catalogue.items["launched_on"] <= last_day
     plans = demand.plans[demand.plans["known_from"] <= last_day]
     tables = {
-        "items": catalogue.items[known].reset_index(drop=True),
+        "items": catalogue.items,
         "locations": catalogue.locations,
         "demand": _demand_table(catalogue, demand, operations, keys, dates[:days]),
         "plans": plans.reset_index(drop=True),

@@ -159,7 +159,7 @@ def _dip(promotion: np.ndarray) -> np.ndarray:
 
 def _calendar(dates: pd.DatetimeIndex) -> np.ndarray:
     """(categories, days) factor of season, weekday, holidays and shopping festivals."""
-    year, weekday = dates.dayofyear.to_numpy(), dates.dayofweek.to_numpy()
+    year, weekday = dates.day_of_year.to_numpy(), dates.day_of_week.to_numpy()
     festival, autumn, public, event = _holidays(dates)
     factor = np.empty((len(CATEGORIES), len(dates)))
     for c, kind in enumerate(CATEGORIES):
@@ -199,7 +199,7 @@ def _draw_weather(rng: np.random.Generator, stores: int, dates: pd.DatetimeIndex
 
 
 def _normal_temperature(dates: pd.DatetimeIndex) -> np.ndarray:
-    return 16 + 12 * np.cos(2 * np.pi * (dates.dayofyear.to_numpy() - 205) / 365.25)
+    return 16 + 12 * np.cos(2 * np.pi * (dates.day_of_year.to_numpy() - 205) / 365.25)
 
 
 def _weather_effect(catalogue: Catalogue, temperature: np.ndarray, dates: pd.DatetimeIndex) -> np.ndarray:

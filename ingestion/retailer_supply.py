@@ -113,7 +113,7 @@ def _draw_fates(
 def _draw_in_stock(
     rng: np.random.Generator, demand: np.ndarray, sales: np.ndarray, left: np.ndarray
 ) -> np.ndarray:
-    """(series, days) share of the day until the last unit went, to the hour.
+    """(series, days) share of the day until the last unit went, to the hour, from 1 to 23.
 
     Customers come evenly over the day, so the moment of sale k of n is Beta(k, n - k + 1).
     """
@@ -121,8 +121,9 @@ def _draw_in_stock(
     empty = left == 0
     share[empty & (sales == 0)] = 0.0
     rows = empty & (sales > 0)
-    share[rows] = rng.beta(sales[rows], demand[rows] - sales[rows] + 1)
-    return np.round(share * 24) / 24
+    hours = 24 * rng.beta(sales[rows], demand[rows] - sales[rows] + 1)
+    share[rows] = np.clip(np.rint(hours), 1, 23) / 24
+    return share
 
 
 def order_table(
@@ -138,7 +139,7 @@ def order_table(
     table = pd.DataFrame(
         {
             "order_id": [f"PO{i + 1:07d}" for i in range(len(orders.day))],
-            "line": 1,
+            "line": "1",
             "kind": "purchase",
             "sku": keys["sku"].to_numpy()[orders.series],
             "location": keys["location"].to_numpy()[orders.series],
@@ -172,7 +173,7 @@ def stock_table(
     """
     days = operations.on_hand.shape[1]
     dates = start + pd.to_timedelta(np.arange(days), unit="D")
-    taken = np.flatnonzero((dates.dayofweek == 6) | (np.arange(days) == days - 1))
+    taken = np.flatnonzero((dates.day_of_week == 6) | (np.arange(days) == days - 1))
     counts = np.column_stack([operations.opening, operations.on_hand[:, taken]])
     day = np.concatenate([[-1], taken])
     kept = day[None, :] >= np.minimum(born, days - 1)[:, None] - 1
