@@ -188,6 +188,33 @@ def sample_lead_times(
     return arrival - np.arange(periods)
 
 
+def covered(
+    demand: np.ndarray, level: np.ndarray, lead_times: np.ndarray, review: np.ndarray | int
+) -> np.ndarray:
+    """(n,) chance, over its random lead time, that true demand over L + R stays within an order-up-to level.
+
+    The plain statement behind a target of cycle service: the mean over many series and dates should reach it.
+
+    demand: (n, H) true units of the periods after the level was derived; H ≥ longest lead time + review
+    level: (n,) units
+    lead_times: (n, Lmax + 1) true chance of 0, 1, … periods
+    review: (n,) periods or one number
+
+    >>> covered(np.full((1, 9), 2.0), np.array([10.0]), np.array([[0.0, 0.0, 0.0, 0.0, 0.7, 0.3]]), 1).item()
+    0.7
+    """
+    steps = np.arange(lead_times.shape[1]) + np.broadcast_to(np.asarray(review), (len(demand),))[:, None]
+    longest = int(steps[lead_times > 0].max())
+    if longest > demand.shape[1]:
+        raise Problem(
+            f"true demand must reach {longest} periods ahead, the longest lead time and review, "
+            f"got {demand.shape[1]}; give more periods"
+        )
+    sums = np.cumsum(np.column_stack([np.zeros(len(demand)), demand]), axis=1)
+    within = np.take_along_axis(sums, np.minimum(steps, demand.shape[1]), axis=1) <= level[:, None] + 1e-9
+    return (lead_times * within).sum(axis=1)
+
+
 class _Policy(NamedTuple):
     """The arguments of `replay_thresholds` for the compiled clock, each (n, T) or (n,)."""
 

@@ -6,7 +6,7 @@ from scipy.stats import norm, poisson
 
 from ingestion.errors import Problem
 from ingestion.periods import Period
-from optimization.replay import replay_thresholds, sample_lead_times
+from optimization.replay import covered, replay_thresholds, sample_lead_times
 
 
 def poisson_demand(mean: float, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -224,3 +224,18 @@ def test_bad_input_is_refused_with_its_remedy(change, words):
     arguments = {"demand": np.ones((1, 2)), "reorder_point": 3.0, "order_up_to": 5.0, "lead_time": 1}
     with pytest.raises(Problem, match=words):
         replay_thresholds(**(arguments | change))
+
+
+def test_covered_is_the_mixture_of_what_came_true():
+    rng = np.random.default_rng(9)
+    demand = rng.poisson(2, (30, 12)).astype(float)
+    pmfs = rng.dirichlet(np.ones(5), 30)
+    review = rng.integers(0, 8, 30)
+    level = rng.integers(0, 25, 30).astype(float)
+    by_hand = [
+        sum(p * (demand[i, : length + review[i]].sum() <= level[i]) for length, p in enumerate(pmfs[i]))
+        for i in range(30)
+    ]
+    np.testing.assert_allclose(covered(demand, level, pmfs, review), by_hand)
+    with pytest.raises(Problem, match="14 periods"):
+        covered(demand, level, pmfs, 10)
