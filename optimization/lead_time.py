@@ -1,0 +1,204 @@
+"""LeadTimes: for each source of supply, the distribution of its lead time in whole periods.
+
+It owns how receipts, open orders, contracts and a default become one distribution per row, and the
+questions put to it. Receipts of an item on a lane lean on those of the lane (supplier × location),
+these on the supplier's, these on its contract or else on all suppliers'.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ingestion.periods import Period
+from optimization.contract import promised_pmf, read_terms, spread_of
+from optimization.pooling import MIDDLE, pool
+from optimization.receipts import observe
+
+LEVELS = [[], ["supplier"], ["supplier", "location"], ["supplier", "location", "sku"]]
+WORDS = ["receipts of all suppliers", "receipts of the supplier", "receipts of supplier × lane"]
+WORDS += ["receipts of supplier × lane × item"]
+LOST = 2.0  # an open order this many times older than the longest receipt is taken for lost
+MANY = 10  # receipts from which a supplier's own longest one is trusted for that
+TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class LeadTimes:
+    """Lead-time distributions, one per row of `keys`.
+
+    keys: (m,) frame with sku, location, supplier
+    period: what a lead time is counted in
+    distributions: (u, Lmax + 1) chance of 0 … Lmax whole periods, given that the order ever arrives
+    which: (m,) row of `distributions`
+    never: (m,) chance that an order is never delivered
+    lost_after: (m,) periods after which an open order is taken for lost
+    receipts: (m,) receipts behind the row's own group
+    source: (m,) words: what the distribution was learned from
+    on_time: (m,) share of the supplier's receipts not later than promised; NaN where none was promised
+    lateness: (v, width) chance of arriving `earliest`, earliest + 1, … periods after the promise
+    late_which: (m,) row of `lateness`, -1 where no promise was ever kept track of
+    set_aside: order rows that could not be used, by reason
+    """
+
+    keys: pd.DataFrame
+    period: Period
+    distributions: np.ndarray
+    which: np.ndarray
+    never: np.ndarray
+    lost_after: np.ndarray
+    receipts: np.ndarray
+    source: np.ndarray
+    on_time: np.ndarray
+    lateness: np.ndarray
+    late_which: np.ndarray
+    earliest: int
+    set_aside: dict[str, int]
+
+    @property
+    def pmf(self) -> np.ndarray:
+        """(m, Lmax + 1) chance of each whole number of periods, given arrival."""
+        return self.distributions[self.which]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(m,) periods."""
+        return (self.distributions @ np.arange(self.distributions.shape[1]))[self.which]
+
+    @property
+    def sd(self) -> np.ndarray:
+        """(m,) periods."""
+        values = np.arange(self.distributions.shape[1])
+        mean = self.distributions @ values
+        return np.sqrt(np.maximum(self.distributions @ values**2 - mean**2, 0.0))[self.which]
+
+    def quantile(self, level: float) -> np.ndarray:
+        """(m,) fewest whole periods within which an order arrives with chance `level`."""
+        reached = np.cumsum(self.distributions, axis=1) >= level - 1e-9
+        reached[:, -1] = True
+        return reached.argmax(axis=1)[self.which]
+
+    def residual(self, age: np.ndarray) -> np.ndarray:
+        """(m, Lmax + 1) chance that an order `age` periods old arrives within 0, 1, 2, … more periods.
+
+        age: (m,) whole periods that the order has been open without arriving (its lead time is longer)
+        """
+        reached = np.cumsum(self.pmf, axis=1) * (1.0 - self.never)[:, None]
+        width = reached.shape[1]
+        age = np.asarray(age, dtype=np.int64)
+        later = np.clip(age[:, None] + np.arange(width), -1, width - 1)
+        by = np.where(later < 0, 0.0, np.take_along_axis(reached, np.maximum(later, 0), axis=1))
+        gone = by[:, :1]
+        return (by - gone) / np.maximum(1.0 - gone, 1e-12)
+
+    def take(self, rows: np.ndarray) -> "LeadTimes":
+        """The same for some rows: a mask or positions."""
+        keys = self.keys.iloc[np.arange(len(self.keys))[rows]].reset_index(drop=True)
+        names = ("which", "never", "lost_after", "receipts", "source", "on_time", "late_which")
+        return replace(self, keys=keys, **{name: getattr(self, name)[rows] for name in names})
+
+
+def learn_lead_times(
+    supply_orders: pd.DataFrame,
+    sourcing: pd.DataFrame,
+    period: Period,
+    as_of: pd.Timestamp,
+    *,
+    default_days: float = 14.0,
+    half_life_days: float = 365.0,
+) -> LeadTimes:
+    """Learn the lead times of the rows of `sourcing` from what is known at the end of the period `as_of`.
+
+    supply_orders: contract table; open lines (no received_on) count as longer than their age
+    sourcing: (m,) rows with sku, location, supplier and, where known, lead_time_days and
+        lead_time_sd_days (0 = certain: taken as it is, whatever the receipts say)
+    default_days: mean lead time where there is neither a receipt nor a contract
+    half_life_days: after this many days a receipt counts half
+    """
+    seen = observe(supply_orders, period, as_of, half_life_days)
+    rows, never, lost_after = _without_lost(seen.rows)
+    terms = read_terms(sourcing, default_days, spread_of(rows))
+    promised = promised_pmf(terms["days"].to_numpy(), terms["sd"].to_numpy(), period)
+    width = max(int(rows["periods"].max() if len(rows) else 0) + 2, promised.shape[1])
+    promised = np.pad(promised, ((0, 0), (0, width - promised.shape[1])))
+    pools = pool(rows, rows["periods"].to_numpy(), width, LEVELS, _starts(terms, promised))
+    level, group = pools.find(terms)
+    # A supplier's own promise says more than what others deliver; a certain lead time is a
+    # statement about the future that no past contradicts.
+    by_promise = (terms["certain"] | (level < 0) | ((level < 1) & terms["contract"])).to_numpy(dtype=bool)
+    level[by_promise], group[by_promise] = len(LEVELS), np.flatnonzero(by_promise)
+    stacked = [*pools.pmf, *[promised[:0]] * (len(LEVELS) - len(pools.pmf)), promised]
+    distributions, which = _compact(stacked, level, group)
+    counts = [*pools.events, *[np.zeros(0)] * (len(LEVELS) - len(pools.events)), np.zeros(len(terms))]
+    late = rows[rows["late"].notna()].reset_index(drop=True)
+    earliest = int(late["late"].min()) if len(late) else 0
+    lateness, late_which = _lateness(late, earliest, terms)
+    lateness_known = np.where(by_promise & terms["certain"], -1, late_which)
+    return LeadTimes(
+        keys=terms[["sku", "location", "supplier"]],
+        period=period,
+        distributions=distributions,
+        which=which,
+        never=np.where(terms["certain"], 0.0, terms["supplier"].map(never).fillna(0.0)),
+        lost_after=terms["supplier"].map(lost_after).fillna(LOST * width).to_numpy(dtype=float),
+        receipts=_pick(counts, level, group),
+        source=np.where(by_promise, terms["word"], np.array([*WORDS, ""], dtype=object)[level]),
+        on_time=_on_time(late, terms["supplier"]),
+        lateness=lateness,
+        late_which=lateness_known,
+        earliest=earliest,
+        set_aside=seen.set_aside,
+    )
+
+
+def _without_lost(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    """Orders that may still come or came; share never delivered and age of a lost order by supplier."""
+    came = rows[rows["received"]]
+    by_supplier = came.groupby("supplier")["periods"].agg(["max", "count"])
+    longest = by_supplier["max"].where(by_supplier["count"] >= MANY, came["periods"].max())
+    suppliers = pd.Index(rows["supplier"].unique())
+    lost_after = LOST * longest.reindex(suppliers).fillna(came["periods"].max()) + 1.0
+    lost = ~rows["received"] & (rows["periods"] > rows["supplier"].map(lost_after)).astype(bool)
+    weight = rows["weight"].groupby(rows["supplier"]).sum()
+    share = (rows["weight"] * lost).groupby(rows["supplier"]).sum() / (weight + MIDDLE)
+    kept = rows[~lost].reset_index(drop=True)
+    return kept.assign(periods=kept["periods"].clip(lower=0).astype(int)), share, lost_after
+
+
+def _starts(terms: pd.DataFrame, promised: np.ndarray) -> pd.DataFrame:
+    """Mean contract distribution of each supplier, that its receipts are shrunk towards."""
+    told = (terms["contract"] & ~terms["certain"]).to_numpy(dtype=bool)
+    return pd.DataFrame(promised[told]).groupby(terms["supplier"].to_numpy()[told]).mean()
+
+
+def _compact(
+    stacked: list[np.ndarray], level: np.ndarray, group: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The distributions in use, each once and without an empty tail, and the one of each row."""
+    offset = np.concatenate([[0], np.cumsum([len(part) for part in stacked])])
+    used, which = np.unique(offset[level] + group, return_inverse=True)
+    rows = np.concatenate(stacked)[used]
+    rows, again = np.unique(rows, axis=0, return_inverse=True)
+    last = np.flatnonzero((rows > TINY).any(axis=0)).max(initial=0) + 1
+    rows = np.ascontiguousarray(rows[:, :last])
+    return rows / rows.sum(axis=1, keepdims=True), again.ravel()[which.ravel()]
+
+
+def _pick(parts: list[np.ndarray], level: np.ndarray, group: np.ndarray) -> np.ndarray:
+    offset = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    return np.concatenate(parts)[offset[level] + group].astype(float)
+
+
+def _lateness(late: pd.DataFrame, earliest: int, keys: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Distributions of periods after the promise, from `earliest` on, and the one of each key's supplier."""
+    values = (late["late"] - earliest).to_numpy(dtype=np.int64)
+    pools = pool(late, values, int(values.max(initial=0)) + 2, LEVELS[:2])
+    level, group = pools.find(keys)
+    return (pools.pmf[1] if pools.pmf else np.zeros((0, 1))), np.where(level == 1, group, -1)
+
+
+def _on_time(late: pd.DataFrame, supplier: pd.Series) -> np.ndarray:
+    """(m,) weighted share of the receipts of each supplier that were not later than promised."""
+    came = late[late["received"]]
+    kept = (came["weight"] * (came["late"] <= 0)).groupby(came["supplier"]).sum()
+    return supplier.map(kept / came["weight"].groupby(came["supplier"]).sum()).to_numpy(dtype=float)

@@ -1,0 +1,195 @@
+"""ProtectionDemand: demand until the next order can help, over a lead time that is itself uncertain.
+
+It owns the mixture over the protection interval, F(x) = Σ P(L = l)·F(x; l + R), and what is asked of
+it. No normal approximation: a late supplier's second hump stays where it is.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from forecasting.cumulative import CumulativeDemand
+from optimization.lead_time import LeadTimes
+from optimization.sums import Sums, sum_cdf, sum_moments, sum_quantile, sum_shortage, sums
+
+
+class Intervals(NamedTuple):
+    """Mixtures of intervals: entries offset[k] … offset[k + 1] of steps (periods) and their chance."""
+
+    offset: np.ndarray
+    steps: np.ndarray
+    chance: np.ndarray
+
+
+@dataclass(frozen=True)
+class ProtectionDemand:
+    """Demand of each series over its own random interval of lead time + review.
+
+    sums: the demand; lead: mixtures of lead times; which: (n,) mixture of each series
+    review: (n,) whole periods added to the lead time
+    """
+
+    sums: Sums
+    lead: Intervals
+    which: np.ndarray
+    review: np.ndarray
+
+    def quantile(self, levels: np.ndarray | float) -> np.ndarray:
+        """(n, k) units that demand stays within with the chances `levels`, (n, k) or (k,)."""
+        wanted = np.atleast_1d(np.asarray(levels, dtype=float))
+        if not ((wanted > 0) & (wanted < 1)).all():
+            raise ValueError(f"levels must lie in (0, 1), got {wanted[(wanted <= 0) | (wanted >= 1)][0]!r}")
+        wanted = np.ascontiguousarray(np.broadcast_to(wanted, (len(self.which), wanted.shape[-1])))
+        return _quantiles(self.sums, self.lead, self.which, self.review, wanted)
+
+    def cdf(self, amount: np.ndarray) -> np.ndarray:
+        """(n,) chance that demand is at most `amount`, (n,) units."""
+        return _each(self.sums, self.lead, self.which, self.review, np.asarray(amount, dtype=float))[0]
+
+    def shortage(self, amount: np.ndarray) -> np.ndarray:
+        """(n,) expected units of demand above `amount`, (n,) units: the loss function n(amount)."""
+        return _each(self.sums, self.lead, self.which, self.review, np.asarray(amount, dtype=float))[1]
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (from the forecast mean) and standard deviation (from its quantiles), (n,) units each."""
+        return _moments(self.sums, self.lead, self.which, self.review)
+
+    def fill_level(self, target: np.ndarray) -> np.ndarray:
+        """(n,) units: order-up-to level with the fill rate `target`, (n,) in (0, 1).
+
+        1 - [n(S; L+R) - n(S; L)] / E[demand over R], demand met late counts as unmet (Snyder & Shen 4.3.4).
+        """
+        review = np.maximum(self.review, 1)
+        return _fill_levels(self.sums, self.lead, self.which, review, np.asarray(target, dtype=float))
+
+    def lead_only(self) -> "ProtectionDemand":
+        """The same without the review period."""
+        return replace(self, review=np.zeros_like(self.review))
+
+    def at_mean_lead_time(self) -> "ProtectionDemand":
+        """The same with every lead time known to be its mean (split between the two whole numbers around)."""
+        lead = self.lead
+        mean = np.add.reduceat(lead.steps * lead.chance, lead.offset[:-1])
+        low = np.floor(mean + 1e-6).astype(np.int64)
+        high_share = np.clip(mean - low, 0.0, 1.0)
+        steps = np.stack([low, low + 1], axis=1).ravel()
+        chance = np.stack([1.0 - high_share, high_share], axis=1).ravel()
+        fixed = Intervals(np.arange(0, len(steps) + 1, 2), steps, chance)
+        return replace(self, lead=fixed)
+
+
+def protection_demand(
+    demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray
+) -> ProtectionDemand:
+    """Demand over lead time + review; `lead_times` and `review` (whole periods) row by row as `demand`."""
+    if not len(demand.keys) == len(lead_times.which) == len(review):
+        raise ValueError(
+            f"demand has {len(demand.keys)} rows, lead_times {len(lead_times.which)}, review {len(review)}; "
+            "pass one row of each per series"
+        )
+    review = np.ascontiguousarray(review, dtype=np.int64)
+    return ProtectionDemand(sums(demand), intervals(lead_times.distributions), lead_times.which, review)
+
+
+def intervals(distributions: np.ndarray) -> Intervals:
+    """(u, Lmax + 1) distributions without their empty columns."""
+    row, steps = np.nonzero(distributions > 0)
+    offset = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(distributions)))])
+    return Intervals(offset, steps.astype(np.int64), distributions[row, steps])
+
+
+@njit(cache=True, nogil=True)
+def _quantiles(
+    sums: Sums, lead: Intervals, which: np.ndarray, review: np.ndarray, wanted: np.ndarray
+) -> np.ndarray:
+    out = np.empty(wanted.shape)
+    for i in range(len(which)):
+        first, last = lead.offset[which[i]], lead.offset[which[i] + 1]
+        for k in range(wanted.shape[1]):
+            # Sums never fall with the interval, so the mixture's quantile lies between those of its ends.
+            low = sum_quantile(sums, i, lead.steps[first] + review[i], wanted[i, k])
+            high = sum_quantile(sums, i, lead.steps[last - 1] + review[i], wanted[i, k])
+            fine = 1e-7 * (1.0 + high)
+            if high - low > fine and _mixed(sums, lead, (i, first, last), review[i], low) >= wanted[i, k]:
+                high = low
+            while high - low > fine:
+                middle = 0.5 * (low + high)
+                if _mixed(sums, lead, (i, first, last), review[i], middle) >= wanted[i, k]:
+                    high = middle
+                else:
+                    low = middle
+            out[i, k] = high
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _mixed(sums: Sums, lead: Intervals, at: tuple[int, int, int], review: int, amount: float) -> float:
+    """Chance of at most `amount` of series at[0] over the mixture entries at[1] … at[2]."""
+    chance = 0.0
+    for j in range(at[1], at[2]):
+        chance += lead.chance[j] * sum_cdf(sums, at[0], lead.steps[j] + review, amount)
+    return chance
+
+
+@njit(cache=True, nogil=True)
+def _lost(sums: Sums, lead: Intervals, at: tuple[int, int, int], review: int, amount: float) -> float:
+    """Expected excess above `amount` of series at[0] over the mixture entries at[1] … at[2]."""
+    units = 0.0
+    for j in range(at[1], at[2]):
+        units += lead.chance[j] * sum_shortage(sums, at[0], lead.steps[j] + review, amount)
+    return units
+
+
+@njit(cache=True, nogil=True)
+def _each(
+    sums: Sums, lead: Intervals, which: np.ndarray, review: np.ndarray, amount: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    chance, units = np.empty(len(which)), np.empty(len(which))
+    for i in range(len(which)):
+        at = (i, lead.offset[which[i]], lead.offset[which[i] + 1])
+        chance[i] = _mixed(sums, lead, at, review[i], amount[i])
+        units[i] = _lost(sums, lead, at, review[i], amount[i])
+    return chance, units
+
+
+@njit(cache=True, nogil=True)
+def _moments(
+    sums: Sums, lead: Intervals, which: np.ndarray, review: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    mean, sd = np.empty(len(which)), np.empty(len(which))
+    for i in range(len(which)):
+        first, second, within = 0.0, 0.0, 0.0
+        for j in range(lead.offset[which[i]], lead.offset[which[i] + 1]):
+            part, variance = sum_moments(sums, i, lead.steps[j] + review[i])
+            first += lead.chance[j] * part
+            second += lead.chance[j] * part * part
+            within += lead.chance[j] * variance
+        mean[i] = first
+        sd[i] = np.sqrt(max(within + second - first * first, 0.0))
+    return mean, sd
+
+
+@njit(cache=True, nogil=True)
+def _fill_levels(
+    sums: Sums, lead: Intervals, which: np.ndarray, review: np.ndarray, target: np.ndarray
+) -> np.ndarray:
+    out = np.zeros(len(which))
+    for i in range(len(which)):
+        at = (i, lead.offset[which[i]], lead.offset[which[i] + 1])
+        wanted = _lost(sums, lead, at, review[i], 0.0) - _lost(sums, lead, at, 0, 0.0)
+        allowed = (1.0 - target[i]) * wanted
+        if wanted <= 0.0:
+            continue
+        low, high = 0.0, 1.0 + wanted
+        while _lost(sums, lead, at, review[i], high) - _lost(sums, lead, at, 0, high) > allowed:
+            low, high = high, 2.0 * high
+        while high - low > 1e-7 * (1.0 + high):
+            middle = 0.5 * (low + high)
+            if _lost(sums, lead, at, review[i], middle) - _lost(sums, lead, at, 0, middle) > allowed:
+                low = middle
+            else:
+                high = middle
+        out[i] = high
+    return out

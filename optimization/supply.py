@@ -1,0 +1,80 @@
+"""The supply side of each series as one row: from whom, how often, in which quantities, at what price.
+
+It owns the choice among several sources and what holds where the tables say nothing.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ingestion.errors import DataError
+from ingestion.periods import Period
+
+TERMS = [
+    "supplier", "unit_cost", "moq", "lot_size", "review_periods", "order_weekdays", "lead_time_days",
+    "lead_time_sd_days", "order_cost", "minimum_order_value", "priority",
+]  # fmt: skip
+ABOUT = ["category", "unit_price", "shelf_life_days"]
+WEEKDAYS = {name: day for day, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
+
+
+def supply_terms(keys: pd.DataFrame, tables: Mapping[str, pd.DataFrame], period: Period) -> pd.DataFrame:
+    """One row per key, in its order: sku, location, then the terms of its best source and its item.
+
+    keys: (n,) frame with sku and location
+    tables: sourcing, items and demand as the warehouse gives them, each optional
+    The best source has the lowest priority number, then the lowest unit cost, then the first name.
+    review_periods: given, or the longest gap between the order weekdays, or 1; whole periods
+    moq, lot_size, order_cost: 0 where not given; unit_cost: of the source, else of the item
+    whole: True where every quantity ever sold was a whole number
+    """
+    out = keys[["sku", "location"]].reset_index(drop=True)
+    out = out.merge(_best(tables.get("sourcing")), on=["sku", "location"], how="left", sort=False)
+    items = tables.get("items", pd.DataFrame(columns=["sku"])).drop_duplicates("sku")
+    items = items.reindex(columns=["sku", "unit_cost", *ABOUT]).rename(columns={"unit_cost": "item_cost"})
+    out = out.merge(items, on="sku", how="left", sort=False)
+    out["unit_cost"] = out["unit_cost"].fillna(out.pop("item_cost"))
+    out["supplier"] = out["supplier"].fillna("")
+    for column in ("moq", "lot_size", "order_cost"):
+        out[column] = out[column].fillna(0.0)
+    out["review_periods"] = _review(out, period)
+    demand = tables.get("demand")
+    if demand is None or demand.empty:
+        return out.assign(whole=True)
+    parts = demand["sku"][demand["quantity"] % 1 != 0]
+    return out.assign(whole=~out["sku"].isin(parts.unique()))
+
+
+def _best(sourcing: pd.DataFrame | None) -> pd.DataFrame:
+    table = pd.DataFrame() if sourcing is None else sourcing
+    table = table.reindex(columns=["sku", "location", *TERMS])
+    numbers = [name for name in TERMS if name not in ("supplier", "order_weekdays")]
+    table = table.astype(dict.fromkeys(numbers, "float64") | {"sku": "str", "location": "str"})
+    ordered = table.sort_values(["priority", "unit_cost", "supplier"], na_position="last", kind="stable")
+    return ordered.drop_duplicates(["sku", "location"])
+
+
+def _review(terms: pd.DataFrame, period: Period) -> np.ndarray:
+    """(n,) whole periods between two chances to order, at least 1."""
+    calendars = {text: _longest_gap(str(text)) for text in terms["order_weekdays"].dropna().unique()}
+    gaps = terms["order_weekdays"].map(calendars).astype(float).fillna(0.0).to_numpy()
+    given = terms["review_periods"].to_numpy(dtype=float)
+    whole = np.ceil(np.where(np.isnan(given), period.from_days(gaps), given) - 1e-9)
+    return np.maximum(whole, 1).astype(np.int64)
+
+
+def _longest_gap(weekdays: str) -> int:
+    """Days between two order days at most: orders on Monday and Thursday leave gaps of 3 and 4 days.
+
+    >>> _longest_gap("Mon, Thu"), _longest_gap("1 4"), _longest_gap("wed")
+    (4, 4, 7)
+    """
+    words = weekdays.replace(",", " ").replace(";", " ").split()
+    days = sorted({int(w) - 1 if w.isdigit() else WEEKDAYS.get(w[:3].lower(), -1) for w in words})
+    if not days or days[0] < 0 or days[-1] > 6:
+        raise DataError(
+            f"order_weekdays must name weekdays, got {weekdays!r}; "
+            "write them as 'Mon, Thu' or '1, 4' (1 = Monday)"
+        )
+    return max(b - a for a, b in zip(days, [*days[1:], days[0] + 7], strict=True))
