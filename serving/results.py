@@ -1,0 +1,253 @@
+"""Results: the larger outputs of a run as Parquet files, and tables written for people and programs.
+
+WORKSPACE/results/AS_OF/ holds one file per table, named by its content, and `manifest.json`, which says which
+files belong together. The manifest is replaced in one step after the files are complete, so a reader sees the
+run before or the run after, whatever happens to the writer.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from ingestion.errors import Problem
+from serving.store.paging import Page, read_cursor, write_cursor
+
+# What a run may leave, and the order of its rows.
+TABLES = {
+    "forecast": ("sku", "location", "date"),  # mean and quantiles of each single period
+    "cumulative": ("sku", "location", "horizon"),  # mean and quantiles of the sum of the next periods
+    "risk": ("sku", "location", "date"),  # as optimization.risk gives it
+    "history": ("sku", "location", "date"),  # quantity, in_stock (share 0–1), promotion
+    "inbound": ("sku", "location", "date"),  # quantity on order by the date it is expected
+}
+GROUP = 65_536  # rows of a row group: what is read at least for one item
+Encoder = Callable[[pd.DataFrame], bytes]
+
+
+class Results:
+    """The outputs of runs under one folder.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = Results(Path(folder))
+    ...     days = pd.DataFrame({"sku": ["b", "a"], "location": "s", "date": pd.Timestamp("2024-04-08")})
+    ...     results.write(pd.Timestamp("2024-04-07"), {"forecast": days.assign(mean=[2.0, 1.0])})
+    ...     results.read("forecast", pd.Timestamp("2024-04-07"), sku="b")["mean"].tolist()
+    [2.0]
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def write(self, as_of: pd.Timestamp, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Keep a run's tables, named as in TABLES, in place of those of an earlier run for the same date."""
+        for name in set(tables) - set(TABLES):
+            raise Problem(f"results has no table {name!r}; use one of {', '.join(TABLES)}")
+        folder = self._folder(as_of)
+        folder.mkdir(parents=True, exist_ok=True)
+        manifest = {}
+        for name, frame in tables.items():
+            body = to_parquet(frame.sort_values(list(TABLES[name]), kind="stable"))
+            manifest[name] = f"{name}-{hashlib.sha256(body).hexdigest()[:16]}.parquet"
+            if not (folder / manifest[name]).exists():
+                write_bytes(folder / manifest[name], body)
+        write_bytes(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+        for path in folder.glob("*.parquet"):
+            if path.name not in manifest.values():
+                path.unlink(missing_ok=True)
+
+    def read(
+        self, name: str, as_of: pd.Timestamp, *, sku: str | None = None, location: str | None = None
+    ) -> pd.DataFrame:
+        """Rows of a table, of one sku, of one location or of all; empty where the run did not write it."""
+        source = self._open(name, as_of)
+        if source is None:
+            return pd.DataFrame(columns=list(TABLES[name]))
+        return source.to_table(filter=_rows(sku, location)).to_pandas()
+
+    def page(
+        self,
+        name: str,
+        as_of: pd.Timestamp,
+        *,
+        sku: str | None = None,
+        location: str | None = None,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page:
+        """Up to `limit` rows in the table's order; a cursor holds while the table does not change."""
+        source = self._open(name, as_of)
+        if source is None:
+            return Page(pd.DataFrame(columns=list(TABLES[name])), None, 0)
+        question = [self.digest(name, as_of), sku, location]
+        start = read_cursor(cursor, question, [int])[0] if cursor else 0
+        chosen = _rows(sku, location)
+        total = source.count_rows(filter=chosen)
+        rows = _slice(source, chosen, start, limit)
+        following = start + len(rows)
+        return Page(rows, write_cursor(question, [following]) if following < total else None, total)
+
+    def stream(
+        self, name: str, as_of: pd.Timestamp, *, sku: str | None = None, location: str | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """All the rows, some at a time, in the table's order."""
+        source = self._open(name, as_of)
+        if source is not None:
+            for batch in source.to_batches(filter=_rows(sku, location)):
+                if batch.num_rows:
+                    yield batch.to_pandas()
+
+    def digest(self, name: str, as_of: pd.Timestamp) -> str:
+        """A name of the table's content; empty where there is none."""
+        return self._manifest(as_of).get(name, "")
+
+    def _folder(self, as_of: pd.Timestamp) -> Path:
+        return self._root / as_of.date().isoformat()
+
+    def _manifest(self, as_of: pd.Timestamp) -> dict[str, str]:
+        path = self._folder(as_of) / "manifest.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def _open(self, name: str, as_of: pd.Timestamp) -> Any | None:
+        """The table's file; None where the run left none."""
+        if name not in TABLES:
+            raise Problem(f"results has no table {name!r}; use one of {', '.join(TABLES)}")
+        for _ in range(3):  # a run that ends just now takes the files of the one before away
+            file = self._manifest(as_of).get(name)
+            if file is None:
+                return None
+            try:
+                return ds.dataset(self._folder(as_of) / file, format="parquet")
+            except FileNotFoundError:
+                continue
+        raise Problem(f"the {name} of {as_of.date()} is incomplete on disk; write it again: forestock run")
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table in the format of the suffix, in one step; the same table gives the same bytes."""
+    encode = FORMATS.get(path.suffix.lower().lstrip("."))
+    if encode is None:
+        raise Problem(
+            f"the suffix of an output says its format, got {path.name!r}; end it with .{', .'.join(FORMATS)}"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, encode(frame))
+
+
+def write_bytes(path: Path, body: bytes) -> None:
+    """Write a file whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def to_parquet(frame: pd.DataFrame) -> bytes:
+    """A table as Parquet, without anything that names the machine or the moment."""
+    sink = io.BytesIO()
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(table, sink, row_group_size=GROUP, compression="zstd")
+    return sink.getvalue()
+
+
+def to_arrow(frame: pd.DataFrame) -> bytes:
+    """A table as an Arrow IPC stream."""
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def to_csv(frame: pd.DataFrame, header: bool = True) -> bytes:
+    """A table as CSV in UTF-8: ISO dates, empty cells for what is missing, nested values as JSON.
+
+    >>> to_csv(pd.DataFrame({"date": [pd.Timestamp("2024-04-08")], "x": [None]}))
+    b'date,x\\n2024-04-08,\\n'
+    """
+    cells = {name: _plain(frame[name]) for name in frame.columns}
+    for name, values in cells.items():
+        cells[name] = [json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for v in values]
+    table = pd.DataFrame(cells, columns=frame.columns, dtype=object)
+    return table.to_csv(index=False, header=header, lineterminator="\n").encode()
+
+
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON can carry them: ISO dates, None for what is missing.
+
+    >>> to_records(pd.DataFrame({"date": [pd.Timestamp("2024-04-08")], "x": [float("nan")]}))
+    [{'date': '2024-04-08', 'x': None}]
+    """
+    names = [str(name) for name in frame.columns]
+    columns = [_plain(frame[name]) for name in frame.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def to_ndjson(frame: pd.DataFrame) -> bytes:
+    """A table as one JSON object a line."""
+    return "".join(_json(row) + "\n" for row in to_records(frame)).encode()
+
+
+def to_json(frame: pd.DataFrame) -> bytes:
+    """A table as a JSON array of objects, one a line."""
+    return ("[\n" + ",\n".join(_json(row) for row in to_records(frame)) + "\n]\n").encode()
+
+
+FORMATS: dict[str, Encoder] = {"parquet": to_parquet, "csv": to_csv, "json": to_json, "ndjson": to_ndjson}
+
+
+def _json(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """A column's cells as plain values; single precision is given with the digits that it has."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        day = column.dt.strftime("%Y-%m-%d")
+        exact = column.dt.strftime("%Y-%m-%dT%H:%M:%S%z").where(column != column.dt.normalize(), day)
+        return exact.astype(object).where(column.notna(), None).tolist()
+    if pd.api.types.is_float_dtype(column):
+        numbers = column.to_numpy(dtype=float, na_value=np.nan)
+        if column.dtype == np.float32:
+            numbers = np.round(numbers, 6)
+        return [number if np.isfinite(number) else None for number in numbers.tolist()]
+    cells = column.astype(object).tolist()
+    return [None if not isinstance(cell, dict | list) and pd.isna(cell) else cell for cell in cells]
+
+
+def _rows(sku: str | None, location: str | None) -> Any | None:
+    chosen = None
+    for name, value in (("sku", sku), ("location", location)):
+        if value is not None:
+            match = ds.field(name) == value
+            chosen = match if chosen is None else chosen & match
+    return chosen
+
+
+def _slice(source: Any, chosen: Any | None, start: int, limit: int) -> pd.DataFrame:
+    """Rows start … start + limit of what is chosen, reading no further."""
+    parts, seen = [], 0
+    for batch in source.to_batches(filter=chosen):
+        part = batch.slice(max(start - seen, 0), start + limit - max(start, seen))
+        seen += batch.num_rows
+        if part.num_rows:
+            parts.append(part)
+        if seen >= start + limit:
+            break
+    return pa.Table.from_batches(parts, schema=source.schema).to_pandas()

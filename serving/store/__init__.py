@@ -1,0 +1,4 @@
+"""What the service remembers: the only place with SQL.
+
+Reading order: schema, migrations, database, rows, paging, snapshots, alerts, store.
+"""

@@ -1,0 +1,242 @@
+"""Alerts: how the engine's decision is kept, and the worklist read from what is kept.
+
+A decision is applied whole or not at all. Applying it again, or after another process applied the same,
+changes nothing: an alert that is known is not opened again, a cause with an unresolved alert gets no second,
+and an update that changes no column leaves no trace. Only an alert that ended on the business day it began
+opens again, because the engine names an alert by that day.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
+
+from serving.store.paging import Page, read_cursor, write_cursor
+from serving.store.rows import BATCH, add, fetch, plain, to_frame, to_rows
+from serving.store.schema import UNRESOLVED, alert_events, alerts, positions
+from warning.engine import Decision
+
+# What identifies an alert or belongs to its life; an evaluation does not change these.
+KEPT = ("alert_id", "fingerprint", "rule", "sku", "location", "state", "opened_on", "resolved_on")
+CHANGING = tuple(column.name for column in alerts.columns if column.name not in KEPT)
+# An audit event tells these; the rest follows from them or says only that another day has come.
+TOLD = (
+    "tier",
+    "rule_version",
+    "money_at_risk",
+    "recommendation",
+    "on_hand",
+    "inbound",
+    "projected",
+    "threshold",
+)
+# Unknown money ranks last; no known amount is negative.
+rank = func.coalesce(alerts.c.money_at_risk, -1.0)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How many alerts a decision changed in the store."""
+
+    opened: int
+    updated: int
+    resolved: int
+
+
+@dataclass(frozen=True)
+class AlertFilter:
+    """Which alerts to list; None leaves a filter open.
+
+    state: unresolved, all, or one state of an alert's life
+    text: part of a sku, location, title or item name, in any case
+    """
+
+    sku: str | None = None
+    location: str | None = None
+    tier: str | None = None
+    rule: str | None = None
+    state: str = "unresolved"
+    text: str | None = None
+
+
+def apply(connection: Connection, decision: Decision, at: datetime) -> Applied:
+    """Open, update and resolve alerts with one audit event each; the connection must be the only writer."""
+    live = _unresolved(connection)
+    opened, reopened = _new(
+        connection, to_rows(decision.opened, alerts), {row["fingerprint"] for row in live.values()}
+    )
+    updated = _changed(live, to_rows(decision.updated, alerts))
+    ended = [
+        {**row, "state": "resolved", "resolved_on": row["resolved_on"] or row["updated_on"]}
+        for row in to_rows(decision.resolved, alerts)
+        if _follows(live.get(row["alert_id"]), row)
+    ]
+    add(connection, alerts, opened)
+    _write(connection, reopened, ("state", "resolved_on", *CHANGING))
+    _write(connection, updated, CHANGING)
+    _write(connection, ended, ("state", "resolved_on", "updated_on", "resolution", "change"))
+    events = [(row["alert_id"], "opened", _origin(row)) for row in opened]
+    events += [(row["alert_id"], "reopened", _origin(row)) for row in reopened]
+    events += _told(live, updated)
+    events += [(row["alert_id"], "resolved", {"resolution": row["resolution"]}) for row in ended]
+    record(connection, events, at)
+    return Applied(len(opened) + len(reopened), len(updated), len(ended))
+
+
+def record(connection: Connection, events: Iterable[tuple[str, str, dict[str, Any]]], at: datetime) -> None:
+    """Append (alert_id, event, detail) to the audit."""
+    add(
+        connection,
+        alert_events,
+        [{"alert_id": alert, "event": event, "at": at, "detail": detail} for alert, event, detail in events],
+    )
+
+
+def unresolved(connection: Connection) -> pd.DataFrame:
+    """Every alert that has not been resolved, as the engine's next evaluation needs them."""
+    columns = list(alerts.columns)
+    return fetch(connection, select(*columns).where(UNRESOLVED).order_by(alerts.c.alert_id), columns)
+
+
+def page(
+    connection: Connection, snapshot_id: int | None, chosen: AlertFilter, limit: int, cursor: str | None
+) -> Page:
+    """Alerts with their item's name and category, the most money at risk first.
+
+    snapshot_id: where names and categories are looked up
+    """
+    question = ["alerts", *vars(chosen).values()]
+    columns = [*alerts.columns, positions.c.name, positions.c.category]
+    joined = alerts.outerjoin(
+        positions,
+        and_(
+            positions.c.snapshot_id == snapshot_id,
+            positions.c.sku == alerts.c.sku,
+            positions.c.location == alerts.c.location,
+        ),
+    )
+    conditions = _conditions(chosen)
+    total = connection.execute(select(func.count()).select_from(joined).where(*conditions)).scalar_one()
+    if cursor is not None:
+        money, alert_id = read_cursor(cursor, question, (float, str))
+        conditions.append(or_(rank < money, and_(rank == money, alerts.c.alert_id > alert_id)))
+    query = select(*columns, rank).select_from(joined).where(*conditions)
+    rows = connection.execute(query.order_by(rank.desc(), alerts.c.alert_id).limit(limit + 1)).fetchall()
+    frame = to_frame([row[:-1] for row in rows[:limit]], columns)
+    if len(rows) <= limit:
+        return Page(frame, None, total)
+    last = rows[limit - 1]
+    return Page(frame, write_cursor(question, [last[-1], last.alert_id]), total)
+
+
+def distribution(connection: Connection) -> pd.DataFrame:
+    """tier, rule, location, alerts, money of what is unresolved; unknown money counts as 0."""
+    keys = [alerts.c.tier, alerts.c.rule, alerts.c.location]
+    measures = [
+        func.count().label("alerts"),
+        func.coalesce(func.sum(alerts.c.money_at_risk), 0.0).label("money"),
+    ]
+    query = select(*keys, *measures).where(UNRESOLVED).group_by(*keys).order_by(*keys)
+    rows = connection.execute(query).fetchall()
+    return pd.DataFrame([tuple(row) for row in rows], columns=["tier", "rule", "location", "alerts", "money"])
+
+
+def events(connection: Connection, alert_id: str) -> pd.DataFrame:
+    """event, at, detail of one alert, oldest first."""
+    query = select(alert_events.c.event, alert_events.c.at, alert_events.c.detail)
+    rows = connection.execute(
+        query.where(alert_events.c.alert_id == alert_id).order_by(alert_events.c.event_id)
+    ).fetchall()
+    return pd.DataFrame([tuple(row) for row in rows], columns=["event", "at", "detail"])
+
+
+def _conditions(chosen: AlertFilter) -> list[ColumnElement[bool]]:
+    equal = {"sku": chosen.sku, "location": chosen.location, "tier": chosen.tier, "rule": chosen.rule}
+    conditions = [alerts.c[name] == value for name, value in equal.items() if value is not None]
+    if chosen.state == "unresolved":
+        conditions.append(UNRESOLVED)
+    elif chosen.state != "all":
+        conditions.append(alerts.c.state == chosen.state)
+    if chosen.text:
+        searched = (alerts.c.sku, alerts.c.location, alerts.c.title, positions.c.name)
+        conditions.append(or_(*(column.icontains(chosen.text, autoescape=True) for column in searched)))
+    return conditions
+
+
+def _unresolved(connection: Connection) -> dict[str, dict[str, Any]]:
+    rows = connection.execute(select(alerts).where(UNRESOLVED)).mappings()
+    return {row["alert_id"]: dict(row) for row in rows}
+
+
+def _new(
+    connection: Connection, rows: list[dict[str, Any]], taken: set[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Alerts that nobody has opened yet, and alerts that ended today and are back."""
+    ended: dict[str, Any] = {}
+    for start in range(0, len(rows), BATCH):
+        ids = [row["alert_id"] for row in rows[start : start + BATCH]]
+        known = select(alerts.c.alert_id, alerts.c.resolved_on).where(alerts.c.alert_id.in_(ids))
+        ended |= {found.alert_id: found.resolved_on for found in connection.execute(known)}
+    new, back = [], []
+    for row in rows:
+        if row["fingerprint"] in taken:
+            continue
+        if row["alert_id"] not in ended:
+            new.append(row)
+        elif ended[row["alert_id"]] == row["opened_on"]:
+            back.append(row)
+        taken.add(row["fingerprint"])
+    return new, back
+
+
+def _follows(before: dict[str, Any] | None, row: dict[str, Any]) -> bool:
+    """Whether a row is about an unresolved alert and no older than what is known of it."""
+    return before is not None and row["updated_on"] >= before["updated_on"]
+
+
+def _changed(live: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows that change their alert."""
+    return [
+        row
+        for row in rows
+        if _follows(before := live.get(row["alert_id"]), row)
+        and before is not None
+        and any(before[name] != row[name] for name in CHANGING)
+    ]
+
+
+def _told(
+    live: dict[str, dict[str, Any]], rows: list[dict[str, Any]]
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """An event {column: [before, after]} for each row that changes something worth telling."""
+    out = []
+    for row in rows:
+        before = live[row["alert_id"]]
+        changed = {name: [before[name], row[name]] for name in TOLD if before[name] != row[name]}
+        if changed:
+            out.append((row["alert_id"], "tier_changed" if "tier" in changed else "updated", changed))
+    return out
+
+
+def _write(connection: Connection, rows: list[dict[str, Any]], names: Iterable[str]) -> None:
+    names = tuple(names)
+    statement = update(alerts).where(alerts.c.alert_id == bindparam("this_alert"))
+    statement = statement.values({name: bindparam(f"new_{name}") for name in names})
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        connection.execute(
+            statement,
+            [
+                {"this_alert": row["alert_id"], **{f"new_{name}": row[name] for name in names}}
+                for row in batch
+            ],
+        )
+
+
+def _origin(row: dict[str, Any]) -> dict[str, Any]:
+    """What said that the alert is there: the versions that make it traceable."""
+    names = ("rule", "rule_version", "tier", "money_at_risk", "data_as_of", "data_digest", "model_version")
+    return {name: plain(row[name]) for name in names}

@@ -1,0 +1,163 @@
+"""Snapshots with thresholds, positions and orders; alerts with their audit."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+UNRESOLVED = sa.text("resolved_on IS NULL")
+APPEND_ONLY = "alert_events only grows: neither change nor delete a row"
+
+
+def upgrade() -> None:
+    _snapshots()
+    _thresholds()
+    _positions_and_orders()
+    _alerts()
+    _audit()
+
+
+def _snapshots() -> None:
+    op.create_table(
+        "snapshots",
+        sa.Column("snapshot_id", sa.Integer, nullable=False),
+        sa.Column("as_of", sa.Date, nullable=False),
+        *_words("data_digest", "model_version", "content_digest", "thresholds_digest", nullable=False),
+        sa.Column("created_at", sa.DateTime, nullable=False),
+        sa.PrimaryKeyConstraint("snapshot_id", name="pk_snapshots"),
+        sa.UniqueConstraint(
+            *("as_of", "data_digest", "model_version", "content_digest"),
+            name="uq_snapshots_as_of_data_digest_model_version_content_digest",
+        ),
+    )
+
+
+def _thresholds() -> None:
+    op.create_table(
+        "thresholds",
+        sa.Column("snapshot_id", sa.Integer, nullable=False),
+        *_words("sku", "location", nullable=False),
+        sa.Column("valid_from", sa.Date, nullable=False),
+        sa.Column("valid_until", sa.Date, nullable=False),
+        *_words("measure"),
+        *_numbers("target"),
+        *_words("supplier"),
+        *_numbers("lead_time_mean", "lead_time_q50", "lead_time_q90", "lead_time_q95", "review_periods"),
+        *_numbers("protection_mean", "protection_sd"),
+        *_numbers("protection_q50", "protection_q90", "protection_q95", "protection_q99"),
+        *_numbers("safety_stock", "reorder_point", "order_up_to", "overstock_level"),
+        *_numbers("from_demand", "from_lead_time", "from_review"),
+        *_words("explanation", "lead_time_source", "model_version"),
+        sa.Column("data_as_of", sa.Date),
+        *_words("content_hash", nullable=False),
+        sa.Column("more", sa.JSON),
+        _of_snapshot("thresholds"),
+        sa.PrimaryKeyConstraint("snapshot_id", "sku", "location", "valid_from", name="pk_thresholds"),
+    )
+
+
+def _positions_and_orders() -> None:
+    op.create_table(
+        "positions",
+        sa.Column("snapshot_id", sa.Integer, nullable=False),
+        *_words("sku", "location", nullable=False),
+        *_words("name", "category"),
+        *_numbers("on_hand", "inbound", "projected", "stockout_probability", "days_to_stockout"),
+        sa.Column("more", sa.JSON),
+        _of_snapshot("positions"),
+        sa.PrimaryKeyConstraint("snapshot_id", "sku", "location", name="pk_positions"),
+    )
+    op.create_table(
+        "orders",
+        sa.Column("snapshot_id", sa.Integer, nullable=False),
+        sa.Column("line", sa.Integer, nullable=False, autoincrement=False),
+        *_words("kind", "sku", "location", nullable=False),
+        *_words("supplier"),
+        sa.Column("quantity", sa.Double, nullable=False),
+        sa.Column("order_on", sa.Date),
+        sa.Column("arrives_on", sa.Date),
+        *_numbers("unit_cost", "cost", "position"),
+        *_words("reason"),
+        sa.Column("more", sa.JSON),
+        _of_snapshot("orders"),
+        sa.PrimaryKeyConstraint("snapshot_id", "line", name="pk_orders"),
+    )
+    op.create_index("ix_orders_snapshot_id_sku_location", "orders", ["snapshot_id", "sku", "location"])
+
+
+def _alerts() -> None:
+    op.create_table(
+        "alerts",
+        *_words("alert_id", "fingerprint", "rule", nullable=False),
+        sa.Column("rule_version", sa.Integer, nullable=False),
+        *_words("sku", "location", "tier", "state", nullable=False),
+        *_numbers("money_at_risk"),
+        sa.Column("opened_on", sa.Date, nullable=False),
+        sa.Column("updated_on", sa.Date, nullable=False),
+        sa.Column("resolved_on", sa.Date),
+        *_words("title", "reason", nullable=False),
+        sa.Column("recommendation", sa.JSON),
+        *_numbers("on_hand", "inbound", "projected", "threshold", "stockout_probability", "days_to_stockout"),
+        sa.Column("data_as_of", sa.Date),
+        *_words("data_digest", "model_version", "kind", "previous_tier", "change", "resolution"),
+        *_words("remedy", "title_zh", "reason_zh", "remedy_zh"),
+        *_numbers("units_at_risk", "measure", "bound", "stock", "reserved"),
+        *_numbers("safety_stock", "reorder_point", "order_up_to"),
+        sa.PrimaryKeyConstraint("alert_id", name="pk_alerts"),
+    )
+    op.create_index("ix_alerts_sku_location", "alerts", ["sku", "location"])
+    op.create_index(
+        "uq_alerts_unresolved_fingerprint",
+        "alerts",
+        ["fingerprint"],
+        unique=True,
+        sqlite_where=UNRESOLVED,
+        postgresql_where=UNRESOLVED,
+    )
+
+
+def _audit() -> None:
+    op.create_table(
+        "alert_events",
+        sa.Column("event_id", sa.Integer, nullable=False),
+        *_words("alert_id", "event", nullable=False),
+        sa.Column("at", sa.DateTime, nullable=False),
+        sa.Column("detail", sa.JSON, nullable=False),
+        sa.ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"], name="fk_alert_events_alerts"),
+        sa.PrimaryKeyConstraint("event_id", name="pk_alert_events"),
+    )
+    op.create_index("ix_alert_events_alert_id", "alert_events", ["alert_id"])
+    if op.get_bind().dialect.name == "sqlite":
+        for action in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER alert_events_no_{action.lower()} BEFORE {action} ON alert_events "
+                f"BEGIN SELECT RAISE(ABORT, '{APPEND_ONLY}'); END"
+            )
+        return
+    op.execute(
+        f"CREATE FUNCTION alert_events_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{APPEND_ONLY}'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER alert_events_only_grows BEFORE UPDATE OR DELETE ON alert_events "
+        "FOR EACH STATEMENT EXECUTE FUNCTION alert_events_only_grows()"
+    )
+
+
+def _words(*names: str, nullable: bool = True) -> Iterable[sa.Column[str]]:
+    return tuple(sa.Column(name, sa.String, nullable=nullable) for name in names)
+
+
+def _numbers(*names: str) -> Iterable[sa.Column[float]]:
+    return tuple(sa.Column(name, sa.Double) for name in names)
+
+
+def _of_snapshot(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["snapshot_id"], ["snapshots.snapshot_id"], name=f"fk_{table}_snapshots", ondelete="CASCADE"
+    )

@@ -1,0 +1,190 @@
+"""The tables of the store.
+
+A snapshot is what one run published: thresholds, positions and recommended orders, never changed
+afterwards. Alerts live across snapshots; what happened to them is told by `alert_events`, which only grows.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, kept in UTC on every database; naive values are refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Turn an aware time into naive UTC, which every database keeps the same way."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment must carry its time zone, got {value!r}; pass datetime.now(UTC)")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Give the time back as UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _item() -> tuple[Column[Any], ...]:
+    """Key columns of what a snapshot says about one sku at one location."""
+    return (
+        Column("snapshot_id", ForeignKey("snapshots.snapshot_id", ondelete="CASCADE"), primary_key=True),
+        Column("sku", String, primary_key=True),
+        Column("location", String, primary_key=True),
+    )
+
+
+def _numbers(*names: str) -> tuple[Column[Any], ...]:
+    return tuple(Column(name, Double) for name in names)
+
+
+def _words(*names: str) -> tuple[Column[Any], ...]:
+    return tuple(Column(name, String) for name in names)
+
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("snapshot_id", Integer, primary_key=True),
+    Column("as_of", Date, nullable=False),
+    Column("data_digest", String, nullable=False),
+    Column("model_version", String, nullable=False),
+    # Of the rows published: the same run again finds itself, a changed one becomes a new snapshot.
+    Column("content_digest", String, nullable=False),
+    Column("thresholds_digest", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("as_of", "data_digest", "model_version", "content_digest"),
+)
+
+thresholds = Table(
+    "thresholds",
+    metadata,
+    *_item(),
+    Column("valid_from", Date, primary_key=True),
+    Column("valid_until", Date, nullable=False),
+    Column("measure", String),
+    Column("target", Double),
+    Column("supplier", String),
+    *_numbers("lead_time_mean", "lead_time_q50", "lead_time_q90", "lead_time_q95", "review_periods"),
+    *_numbers("protection_mean", "protection_sd"),
+    *_numbers("protection_q50", "protection_q90", "protection_q95", "protection_q99"),
+    *_numbers("safety_stock", "reorder_point", "order_up_to", "overstock_level"),
+    *_numbers("from_demand", "from_lead_time", "from_review"),
+    Column("explanation", String),
+    Column("lead_time_source", String),
+    Column("model_version", String),
+    Column("data_as_of", Date),
+    Column("content_hash", String, nullable=False),
+    Column("more", JSON),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    *_item(),
+    Column("name", String),
+    Column("category", String),
+    *_numbers("on_hand", "inbound", "projected", "stockout_probability", "days_to_stockout"),
+    # Whatever else the alert arithmetic used, so that an alert can be worked out again.
+    Column("more", JSON),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("snapshot_id", ForeignKey("snapshots.snapshot_id", ondelete="CASCADE"), primary_key=True),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("sku", String, nullable=False),
+    Column("location", String, nullable=False),
+    Column("supplier", String),
+    Column("quantity", Double, nullable=False),
+    Column("order_on", Date),
+    Column("arrives_on", Date),
+    *_numbers("unit_cost", "cost", "position"),
+    Column("reason", String),
+    Column("more", JSON),
+    Index(None, "snapshot_id", "sku", "location"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("rule_version", Integer, nullable=False),
+    Column("sku", String, nullable=False),
+    Column("location", String, nullable=False),
+    Column("tier", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("money_at_risk", Double),  # unknown where the unit's cost and price are
+    Column("opened_on", Date, nullable=False),
+    Column("updated_on", Date, nullable=False),
+    Column("resolved_on", Date),
+    Column("title", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recommendation", JSON),
+    *_numbers("on_hand", "inbound", "projected", "threshold", "stockout_probability", "days_to_stockout"),
+    Column("data_as_of", Date),
+    Column("data_digest", String),
+    Column("model_version", String),
+    *_words("kind", "previous_tier", "change", "resolution"),
+    *_words("remedy", "title_zh", "reason_zh", "remedy_zh"),
+    *_numbers("units_at_risk", "measure", "bound", "stock", "reserved"),
+    *_numbers("safety_stock", "reorder_point", "order_up_to"),
+    Index(None, "sku", "location"),
+)
+
+UNRESOLVED = alerts.c.resolved_on.is_(None)
+
+# One unresolved alert per cause, whoever writes.
+Index(
+    "uq_alerts_unresolved_fingerprint",
+    alerts.c.fingerprint,
+    unique=True,
+    sqlite_where=UNRESOLVED,
+    postgresql_where=UNRESOLVED,
+)
+
+alert_events = Table(
+    "alert_events",
+    metadata,
+    Column("event_id", Integer, primary_key=True),
+    Column("alert_id", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("detail", JSON, nullable=False),
+    ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"]),
+    Index(None, "alert_id"),
+)

@@ -1,0 +1,230 @@
+"""The store: everything the service remembers between runs, by what it is asked.
+
+Writers queue, readers never wait. Every method is one transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Engine, select, text
+
+from ingestion.errors import Problem
+from serving.store import alerts as alert_rows
+from serving.store import snapshots
+from serving.store.alerts import AlertFilter, Applied
+from serving.store.database import Unavailable, head, migrate, open_engine, reading, revision, writing
+from serving.store.paging import Page
+from serving.store.rows import to_frame
+from serving.store.schema import alerts, orders, positions, thresholds
+from serving.store.snapshots import Snapshot
+from warning.engine import Decision
+
+CHUNK = 5_000
+
+
+class Missing(Problem):
+    """What was asked for is not there."""
+
+
+class Empty(Problem):
+    """Nothing has been published yet."""
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether the store can serve, and what is in the way."""
+
+    reachable: bool
+    migrated: bool
+    snapshot: Snapshot | None
+    remedy: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether answers can be given."""
+        return self.reachable and self.migrated and self.snapshot is not None
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is known of one sku at one location: frames of no, one or more rows."""
+
+    snapshot: Snapshot
+    position: pd.DataFrame
+    thresholds: pd.DataFrame
+    orders: pd.DataFrame
+    alerts: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What needs attention now.
+
+    items: skus at locations watched
+    distribution: tier, rule, location, alerts, money of what is unresolved
+    valid_until: first date on which one of the thresholds is no longer valid
+    """
+
+    snapshot: Snapshot | None
+    items: int
+    locations: list[str]
+    distribution: pd.DataFrame
+    valid_until: pd.Timestamp | None
+
+
+class Store:
+    """The service's memory in one database.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store.open(f"sqlite:///{folder}/store.db")
+    ...     print(store.ready().remedy)
+    ...     store.close()
+    nothing has been published yet; run: forestock run
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> "Store":
+        """The store at `url` (sqlite:///path or postgresql://…), made or brought up to date as needed."""
+        engine = open_engine(url)
+        migrate(engine)
+        return cls(engine)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def ready(self) -> Readiness:
+        """Whether the store is reachable, at the present schema, and has a snapshot."""
+        try:
+            with reading(self._engine) as connection:
+                connection.execute(text("SELECT 1"))
+                if revision(connection) != head():
+                    return Readiness(
+                        True, False, None, "the store's schema is not the present one; restart the service"
+                    )
+                snapshot = snapshots.current(connection)
+        except Unavailable as problem:
+            return Readiness(False, False, None, str(problem))
+        remedy = "" if snapshot else "nothing has been published yet; run: forestock run"
+        return Readiness(True, True, snapshot, remedy)
+
+    def publish(
+        self,
+        as_of: pd.Timestamp,
+        data_digest: str,
+        model_version: str,
+        tables: dict[str, pd.DataFrame],
+        *,
+        at: datetime,
+    ) -> Snapshot:
+        """Keep what a run computed, atomically; the same content again changes nothing.
+
+        tables: thresholds, positions (the facts that the alert arithmetic uses) and orders
+        at: the time of publication, with its time zone
+        """
+        with writing(self._engine) as connection:
+            return snapshots.publish(connection, as_of.date(), data_digest, model_version, tables, at=at)
+
+    def snapshot(self) -> Snapshot:
+        """The snapshot in force; Empty before the first."""
+        with reading(self._engine) as connection:
+            found = snapshots.current(connection)
+        if found is None:
+            raise Empty("nothing has been published yet; run: forestock run")
+        return found
+
+    def apply(self, decision: Decision, at: datetime) -> Applied:
+        """Keep an evaluation's outcome with its audit events, atomically; again, it changes nothing."""
+        with writing(self._engine) as connection:
+            return alert_rows.apply(connection, decision, at)
+
+    def open_alerts(self) -> pd.DataFrame:
+        """All unresolved alerts, in the engine's columns."""
+        with reading(self._engine) as connection:
+            return alert_rows.unresolved(connection)
+
+    def alerts(self, chosen: AlertFilter, limit: int, cursor: str | None = None) -> Page:
+        """Alerts, the most money at risk first."""
+        with reading(self._engine) as connection:
+            found = snapshots.current(connection)
+            return alert_rows.page(connection, found.snapshot_id if found else None, chosen, limit, cursor)
+
+    def alert(self, alert_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """One alert (a frame of one row) and its events, oldest first; Missing where there is none."""
+        with reading(self._engine) as connection:
+            columns = list(alerts.columns)
+            found = connection.execute(select(*columns).where(alerts.c.alert_id == alert_id)).fetchall()
+            if not found:
+                raise Missing(f"there is no alert {alert_id!r}; list them with GET /v1/alerts?state=all")
+            return to_frame(found, columns), alert_rows.events(connection, alert_id)
+
+    def thresholds(
+        self, sku: str | None = None, location: str | None = None, *, limit: int, cursor: str | None = None
+    ) -> Page:
+        """Thresholds in force by sku, location and date."""
+        return self._page("thresholds", {"sku": sku, "location": location}, limit, cursor)
+
+    def orders(
+        self,
+        sku: str | None = None,
+        location: str | None = None,
+        supplier: str | None = None,
+        *,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page:
+        """Recommended orders of the snapshot in force."""
+        return self._page("orders", {"sku": sku, "location": location, "supplier": supplier}, limit, cursor)
+
+    def item(self, sku: str, location: str) -> Item:
+        """Everything about one sku at one location; Missing where it is not watched."""
+        snapshot = self.watched(sku, location)
+        with reading(self._engine) as connection:
+            position, levels, plan = (
+                snapshots.rows_of(connection, table, snapshot, sku, location)
+                for table in (positions, thresholds, orders)
+            )
+            chosen = AlertFilter(sku=sku, location=location, state="all")
+            found = alert_rows.page(connection, snapshot.snapshot_id, chosen, CHUNK, None)
+        return Item(snapshot, position, levels, plan, found.rows)
+
+    def watched(self, sku: str | None, location: str | None) -> Snapshot:
+        """The snapshot in force, after making sure that it knows the sku and the location."""
+        snapshot = self.snapshot()
+        with reading(self._engine) as connection:
+            known = snapshots.is_watched(connection, snapshot, sku, location)
+        if not known and (sku, location) != (None, None):
+            what = " at ".join(f"{value!r}" for value in (sku, location) if value is not None)
+            raise Missing(
+                f"{what} is not watched as of {snapshot.as_of}; "
+                f"check the spelling, or see what is: GET /v1/thresholds"
+            )
+        return snapshot
+
+    def overview(self) -> Overview:
+        """What the first page tells: how much is watched, what is unresolved, how fresh it is."""
+        with reading(self._engine) as connection:
+            found = snapshots.current(connection)
+            distribution = alert_rows.distribution(connection)
+            if found is None:
+                return Overview(None, 0, [], distribution, None)
+            expiry = snapshots.earliest_expiry(connection, found)
+            return Overview(
+                found,
+                snapshots.count(connection, found),
+                snapshots.locations(connection, found),
+                distribution,
+                None if expiry is None else pd.Timestamp(expiry),
+            )
+
+    def _page(self, table: str, filters: dict[str, str | None], limit: int, cursor: str | None) -> Page:
+        snapshot = self.watched(filters["sku"], filters["location"])
+        with reading(self._engine) as connection:
+            snapshot = snapshots.of_cursor(connection, snapshot, cursor)
+            source = {"thresholds": thresholds, "orders": orders}[table]
+            return snapshots.page(connection, source, snapshot, filters, limit=limit, cursor=cursor)
