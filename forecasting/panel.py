@@ -1,0 +1,296 @@
+"""Panel: the history as dense arrays, series × periods, and the known future beside it.
+
+It owns the meaning of an absent row, of an empty shelf and of a plan. Takes the warehouse's tables as they
+were known at the as-of date; every model reads the panel and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from forecasting import plans as planning
+from forecasting.calendar import Calendar, build_calendar
+from ingestion.errors import DataError, Problem
+from ingestion.periods import Period
+
+DEMAND_COLUMNS = ("sku", "location", "date", "quantity", "in_stock", "price", "promotion")
+ITEM_COLUMNS = {
+    "sku",
+    "name",
+    "unit_cost",
+    "unit_price",
+    "shelf_life_days",
+    "lifecycle",
+    "replaces",
+    "launched_on",
+}
+LOCATION_COLUMNS = {"location", "name", "capacity", "country"}
+LEAST_IN_STOCK = 0.5  # below this share of the period on the shelf, what was sold says too little
+ABSENT = ("zero", "closed", "missing")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """History of T periods and the known future of H more, for n series.
+
+    keys: (n,) frame of sku and location, sorted
+    period, as_of: the clock and the last complete period
+    quantity: (n, T) float32 units; NaN where demand was not observed: no row, empty shelf, before the first row
+    sold: (n, T) float32 units as recorded, a lower bound of demand where the shelf was empty; NaN without a row
+    in_stock: (n, T) float32 share of the period on the shelf
+    closed: (n, T) bool, no row because the place was shut; quantity is 0 there
+    promotion: (n, T) float32 depth or flag, as it happened
+    plan: (n, T + H) float32 promotion as planned
+    known: (n, T + H) int16 number of the period at whose end the plan was known; -1 always
+    price: (n, T + H) float32 money per unit, NaN unknown; the future from plans, else the last known
+    prices_planned: whether plans state prices ahead, so that a window's price may be used
+    planned_quantity: (n, H) float32 units of production or project demand
+    covariates: name → (n, T + H) float32; NaN where not known, so the future unless planned
+    attributes: (n, …) frame of text: category, location, … "" where unknown
+    first: (n,) number of the first observed period; T without history
+    start: (n,) number of the period from which an item without history is sold
+    fade: (n,) share of demand that is left after one more period; 1 unless the item is phased out
+    calendar: holidays of each series' country over T + H
+    notes: what a reader of forecasts should know about these data
+    """
+
+    keys: pd.DataFrame
+    period: Period
+    as_of: pd.Timestamp
+    quantity: np.ndarray
+    sold: np.ndarray
+    in_stock: np.ndarray
+    closed: np.ndarray
+    promotion: np.ndarray
+    plan: np.ndarray
+    known: np.ndarray
+    price: np.ndarray
+    prices_planned: bool
+    planned_quantity: np.ndarray
+    covariates: dict[str, np.ndarray]
+    attributes: pd.DataFrame
+    first: np.ndarray
+    start: np.ndarray
+    fade: np.ndarray
+    calendar: Calendar
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def series(self) -> int:
+        """Number of series."""
+        return self.quantity.shape[0]
+
+    @property
+    def length(self) -> int:
+        """Periods of history, T."""
+        return self.quantity.shape[1]
+
+    @property
+    def horizon(self) -> int:
+        """Periods of known future, H."""
+        return self.plan.shape[1] - self.length
+
+    @property
+    def observed(self) -> np.ndarray:
+        """(n, T) bool, where demand is known."""
+        return np.isfinite(self.quantity)
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """First dates of the T + H periods."""
+        last = self.period.index(self.as_of)[0]
+        return self.period.dates(last + 1 - self.length + np.arange(self.length + self.horizon))
+
+    @property
+    def history_days(self) -> float:
+        """Days from the first observation of any series to the as-of date."""
+        return (self.length - int(self.first.min(initial=self.length))) * self.period.days
+
+
+def build_panel(
+    tables: Mapping[str, pd.DataFrame],
+    period: Period,
+    as_of: pd.Timestamp,
+    horizon: int,
+    absent: str = "zero",
+    country: str | None = None,
+) -> Panel:
+    """The panel of all series as known at the end of the period that contains `as_of`.
+
+    tables: demand, and plans, items, locations where there are any, as the warehouse reads them
+    horizon: periods of known future, H ≥ 1
+    absent: what no row means after a series' first: "zero", "closed" (zero because shut) or "missing"
+    country: ISO code for holidays where `locations.country` says none
+    Raises Problem for impossible arguments, DataError where there is nothing to forecast.
+    """
+    if absent not in ABSENT:
+        raise Problem(
+            f"absent must be one of {', '.join(ABSENT)}, got {absent!r}; mend demand.absent in forestock.toml"
+        )
+    if horizon < 1:
+        raise Problem(f"horizon must be at least one period, got {horizon}; pass how far ahead to forecast")
+    last = int(period.index(as_of)[0])
+    demand = tables["demand"]
+    demand = demand[period.index(demand["date"]) <= last] if len(demand) else demand
+    items, locations = _indexed(tables, "items", "sku"), _indexed(tables, "locations", "location")
+    keys = _keys(demand, tables, items)
+    if not len(keys):
+        raise DataError(
+            "there must be at least one series to forecast, found no demand, plan or new item; load demand first"
+        )
+    begin = int(period.index(demand["date"]).min()) if len(demand) else last
+    length = last + 1 - begin
+    cells = _Cells(keys, demand, period, begin, length)
+    sold = cells.total("quantity")
+    recorded = np.isfinite(sold)
+    first = np.where(recorded.any(axis=1), recorded.argmax(axis=1), length).astype(np.int64)
+    inside = np.arange(length)[None, :] >= first[:, None]
+    filled = np.where(inside & ~recorded, np.float32(np.nan if absent == "missing" else 0.0), sold)
+    in_stock = np.where(recorded, np.clip(np.nan_to_num(cells.mean("in_stock"), nan=1.0), 0.0, 1.0), 1.0)
+    quantity = np.where(in_stock >= LEAST_IN_STOCK, filled / np.maximum(in_stock, LEAST_IN_STOCK), np.nan)
+    attributes = _attributes(keys, items, locations)
+    grid = planning.Grid(keys, attributes.get("category"), period, begin, length, horizon)
+    promotion, plan, known = planning.promotions(tables.get("plans"), grid, cells.mean("promotion"))
+    price, prices_planned = planning.prices(tables.get("plans"), grid, cells.mean("price"))
+    start, fade = _lifecycle(keys, items, period, begin, length)
+    dates = period.dates(begin + np.arange(length + horizon))
+    calendar = build_calendar(dates, period, _countries(keys, locations, country))
+    panel = Panel(
+        keys=keys,
+        period=period,
+        as_of=period.dates(np.array([last]))[0],
+        quantity=quantity.astype(np.float32),
+        sold=filled.astype(np.float32),
+        in_stock=in_stock.astype(np.float32),
+        closed=inside & ~recorded if absent == "closed" else np.zeros(sold.shape, dtype=bool),
+        promotion=promotion,
+        plan=plan,
+        known=known,
+        price=price,
+        prices_planned=prices_planned,
+        planned_quantity=planning.quantities(tables.get("plans"), grid),
+        covariates=planning.covariates(tables.get("plans"), grid, cells.mean, _covariates(demand)),
+        attributes=attributes,
+        first=first,
+        start=start,
+        fade=fade,
+        calendar=calendar,
+    )
+    return _with_notes(panel)
+
+
+class _Cells:
+    """Demand rows brought to the dense grid: which cell each row falls into."""
+
+    def __init__(self, keys: pd.DataFrame, demand: pd.DataFrame, period: Period, begin: int, length: int):
+        self.demand, self.shape = demand, (len(keys), length)
+        series = pd.MultiIndex.from_frame(keys).get_indexer(
+            pd.MultiIndex.from_frame(demand[["sku", "location"]])
+        )
+        self.cell = series.astype(np.int64) * length + (period.index(demand["date"]) - begin)
+
+    def _sum(self, values: np.ndarray) -> np.ndarray:
+        size = self.shape[0] * self.shape[1]
+        return np.bincount(self.cell, weights=values, minlength=size).reshape(self.shape)
+
+    def total(self, column: str) -> np.ndarray:
+        """Sums per cell, NaN where no row has a value."""
+        values = self._values(column)
+        known = np.isfinite(values)
+        return np.where(self._sum(known) > 0, self._sum(np.where(known, values, 0.0)), np.nan).astype(
+            np.float32
+        )
+
+    def mean(self, column: str) -> np.ndarray:
+        """Means per cell, NaN where no row has a value; a price of zero is no price."""
+        values = self._values(column)
+        known = np.isfinite(values) & ((values > 0) if column == "price" else True)
+        count = self._sum(known)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (self._sum(np.where(known, values, 0.0)) / np.where(count > 0, count, np.nan)).astype(
+                np.float32
+            )
+
+    def _values(self, column: str) -> np.ndarray:
+        if column not in self.demand:
+            return np.full(len(self.demand), np.nan)
+        return pd.to_numeric(self.demand[column]).to_numpy(dtype=float, na_value=np.nan)
+
+
+def _indexed(tables: Mapping[str, pd.DataFrame], name: str, key: str) -> pd.DataFrame:
+    table = tables.get(name)
+    if table is None or not len(table):
+        return pd.DataFrame(index=pd.Index([], dtype="str", name=key))
+    return table.drop_duplicates(key, keep="last").set_index(key)
+
+
+def _keys(demand: pd.DataFrame, tables: Mapping[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:
+    """Every series with demand, and items not yet sold where they are planned, or new and sourced."""
+    pair = ["sku", "location"]
+    found = [demand[pair]]
+    plan = tables.get("plans")
+    if plan is not None and len(plan) and set(pair) <= set(plan):
+        found.append(plan[pair].dropna())
+    fresh = items.index[items["lifecycle"] == "new"] if "lifecycle" in items else items.index[:0]
+    selling = demand["location"].unique()
+    for name in ("sourcing", "stock"):
+        table = tables.get(name)
+        if table is not None and len(table) and len(fresh):
+            found.append(table.loc[table["sku"].isin(fresh) & table["location"].isin(selling), pair])
+    keys = pd.concat(found).drop_duplicates().sort_values(pair).reset_index(drop=True)
+    return keys.astype({"sku": "str", "location": "str"})
+
+
+def _covariates(demand: pd.DataFrame) -> list[str]:
+    """Numeric columns of demand beyond the contract's own."""
+    others = demand.columns.difference(DEMAND_COLUMNS)
+    return [
+        name for name in others if pd.api.types.is_numeric_dtype(demand[name]) and demand[name].notna().any()
+    ]
+
+
+def _attributes(keys: pd.DataFrame, items: pd.DataFrame, locations: pd.DataFrame) -> pd.DataFrame:
+    """Text that describes each series; columns that hold numbers or dates are no attributes."""
+    columns = {"location": keys["location"]}
+    for table, key, known in ((items, "sku", ITEM_COLUMNS), (locations, "location", LOCATION_COLUMNS)):
+        for name in table.columns.difference(sorted(known)):
+            if not pd.api.types.is_numeric_dtype(table[name]) and table[name].notna().any():
+                columns[name] = table[name].reindex(keys[key]).reset_index(drop=True)
+    return pd.DataFrame(columns).astype("str").where(pd.DataFrame(columns).notna(), "")
+
+
+def _countries(keys: pd.DataFrame, locations: pd.DataFrame, country: str | None) -> list[str]:
+    if "country" not in locations:
+        return [country or ""] * len(keys)
+    named = locations["country"].reindex(keys["location"])
+    return [str(own) if isinstance(own, str) and own else (country or "") for own in named]
+
+
+FADES = {"phase_out": 28.0, "discontinued": 3.5}  # days in which half of the demand goes
+
+
+def _lifecycle(
+    keys: pd.DataFrame, items: pd.DataFrame, period: Period, begin: int, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    start, fade = np.full(len(keys), length, dtype=np.int64), np.ones(len(keys))
+    if "launched_on" in items:
+        launched = pd.to_datetime(items["launched_on"]).reindex(keys["sku"])
+        known = launched.notna().to_numpy()
+        start[known] = np.maximum(period.index(launched[known]) - begin, length)
+    if "lifecycle" in items:
+        half = items["lifecycle"].reindex(keys["sku"]).map(FADES).to_numpy(dtype=float)
+        fade = np.where(np.isfinite(half), 0.5 ** (period.days / half), 1.0)
+    return start, fade
+
+
+def _with_notes(panel: Panel) -> Panel:
+    notes = list(panel.calendar.notes)
+    if panel.history_days < 180:
+        notes.append(
+            f"history is {panel.history_days:.0f} days, fewer than 180: forecasts lean on pooled experience"
+        )
+    elif panel.history_days < 365:
+        notes.append(f"history is {panel.history_days:.0f} days, fewer than 365: no yearly season is fitted")
+    return replace(panel, notes=tuple(notes))
