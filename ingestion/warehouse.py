@@ -1,0 +1,199 @@
+"""The warehouse: what was loaded, kept as partitioned Parquet, and read as of a date.
+
+Owns the cut: what is recorded after the as-of period is not given out. Under the root, `manifest.json` says
+which files count; `parts/TABLE/…parquet` hold accepted rows by source and year, `quarantine/…` the rest.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from ingestion.contracts import TABLES
+from ingestion.errors import Problem
+from ingestion.fields import Contract
+from ingestion.manifest import Manifest, Part, read_manifest
+from ingestion.periods import Period
+from ingestion.quality import QUARANTINE, gather
+
+
+class Warehouse:
+    """The tables of one workspace.
+
+    root: folder that holds them; it need not exist before the first load
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The current state."""
+        return read_manifest(self.root)
+
+    @property
+    def period(self) -> Period:
+        """The clock of the workspace."""
+        return self.manifest.period
+
+    @property
+    def absent(self) -> str:
+        """What an absent demand row means within a series' life: zero, closed or missing."""
+        said = {holding.absent for holding in self.manifest.of("demand")} - {None}
+        return str(said.pop()) if said else "zero"
+
+    def tables(self) -> list[str]:
+        """Names of the tables that hold rows, in the order of the contracts."""
+        manifest = self.manifest
+        return [name for name in TABLES if any(holding.rows for holding in manifest.of(name))]
+
+    def first_date(self) -> pd.Timestamp:
+        """First date of demand."""
+        return self._span()[0]
+
+    def last_date(self) -> pd.Timestamp:
+        """Last date of demand: the as-of date where none is given."""
+        return self._span()[1]
+
+    def _span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        spans = [span for holding in self.manifest.of("demand") if (span := holding.span()) is not None]
+        if not spans:
+            raise Problem(f"{self.root} holds no demand; load a demand table first")
+        return min(first for first, _ in spans), max(last for _, last in spans)
+
+    def read(
+        self, table: str, as_of: pd.Timestamp | None = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """The rows of a table as known at the end of the period of `as_of`, sorted by key.
+
+        columns: the ones wanted; None for all of the contract and all attributes or covariates
+
+        Text is `str`, dates are datetime64[ns] at midnight, numbers and flags float64; what no row has is NA.
+        Receipts after the cut are blanked: their orders are open again, each line once.
+        """
+        contract = _contract(table)
+        try:
+            return self._select(contract, self.manifest, as_of, columns)
+        except duckdb.IOException:
+            # A load has switched states since the manifest was read, and swept the old files.
+            return self._select(contract, self.manifest, as_of, columns)
+
+    def batches(
+        self, table: str, as_of: pd.Timestamp | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """The same rows, year by year, so that memory holds one year only."""
+        contract, manifest = _contract(table), self.manifest
+        years = {part.year for holding in manifest.of(table) for part in holding.parts}
+        for year in sorted(years):
+            yield self._select(contract, manifest, as_of, columns, year=year)
+
+    def digest(self, as_of: pd.Timestamp | None = None) -> str:
+        """SHA-256 of all that `read` gives as of a date, with the period and the meaning of absence."""
+        tables = {table: self.read(table, as_of) for table in self.tables()}
+        said = f"{self.period} {self.absent} {digest_frames(tables)}"
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def quarantine(self) -> pd.DataFrame:
+        """All rows set aside: file, row, column, rule, value, remedy, table, source, record."""
+        kept = [h.quarantine for h in self.manifest.holdings if h.quarantine is not None]
+        return gather([pd.read_parquet(self.root / part.file) for part in kept])[QUARANTINE]
+
+    def _select(
+        self,
+        contract: Contract,
+        manifest: Manifest,
+        as_of: pd.Timestamp | None,
+        columns: Sequence[str] | None,
+        *,
+        year: str | None = None,
+    ) -> pd.DataFrame:
+        holdings = manifest.of(contract.name)
+        cut = None if as_of is None else manifest.period.end(pd.Timestamp(as_of))
+        extras = list(dict.fromkeys(name for holding in holdings for name in holding.extras))
+        everything = [*contract.columns, *extras]
+        for name in columns or ():
+            if name not in everything:
+                raise Problem(f"{contract.name} has no column {name!r}; it has {', '.join(everything)}")
+        sources = [[self.root / p.file for p in h.parts if _within(p, cut, year)] for h in holdings]
+        wanted = everything if columns is None else list(columns)
+        reopened = cut is not None and contract.name == "supply_orders"
+        read = everything if reopened else wanted
+        dtypes = dict.fromkeys(extras, "str" if contract.extra == "text" else "float64") | contract.dtypes
+        if not any(sources):
+            frame = pd.DataFrame({name: pd.Series(dtype=dtypes[name]) for name in read})
+        else:
+            frame = _query(contract, [files for files in sources if files], cut, read)
+            frame = frame.astype({name: dtypes[name] for name in read})
+        if cut is not None and reopened:
+            frame = _reopen(frame, contract, cut)[wanted]
+        if cut is not None and columns is None:
+            # A covariate that nobody had recorded yet must not show that it will exist.
+            frame = frame.drop(columns=[name for name in extras if frame[name].isna().all()])
+        return frame
+
+
+def _contract(table: str) -> Contract:
+    if table not in TABLES:
+        raise Problem(f"there is no table {table!r}; the tables are {', '.join(TABLES)}")
+    return TABLES[table]
+
+
+def _within(part: Part, cut: pd.Timestamp | None, year: str | None) -> bool:
+    if year is not None and part.year != year:
+        return False
+    return cut is None or part.first is None or pd.Timestamp(part.first) <= cut
+
+
+def _query(
+    contract: Contract, sources: Sequence[Sequence[Path]], cut: pd.Timestamp | None, wanted: Sequence[str]
+) -> pd.DataFrame:
+    """Rows of all sources, a later one winning on keys, cut and sorted."""
+    recorded = contract.recorded
+    needed = dict.fromkeys([*contract.keys, *wanted, *([recorded] if recorded else [])])
+    with duckdb.connect() as connection:
+        rows: duckdb.DuckDBPyRelation | None = None
+        for rank, files in enumerate(sources):
+            given = connection.read_parquet([str(path) for path in files], union_by_name=True)
+            columns = [_quote(c) if c in given.columns else f"NULL AS {_quote(c)}" for c in needed]
+            given = given.project(", ".join([*columns, f"{rank} AS _rank"]))
+            rows = given if rows is None else rows.union(given)
+        if rows is None:
+            raise AssertionError("a query needs a source")
+        if cut is not None and recorded is not None:
+            when = _quote(recorded)
+            rows = rows.filter(f"{when} IS NULL OR {when} <= TIMESTAMP_NS '{cut:%Y-%m-%d}'")
+        keys = [_quote(key) for key in contract.keys]
+        if len(sources) > 1 and contract.unique:
+            latest = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY _rank DESC) AS _nth"
+            rows = rows.project(f"*, {latest}").filter("_nth = 1")
+        # Rows that may share keys need every column to come out in one order.
+        order = keys if contract.unique else [*keys, "_rank", *map(_quote, wanted)]
+        rows = rows.order(", ".join(f"{column} NULLS LAST" for column in order))
+        frame: pd.DataFrame = rows.project(", ".join(map(_quote, wanted))).to_arrow_table().to_pandas()
+    return frame
+
+
+def _quote(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _reopen(orders: pd.DataFrame, contract: Contract, cut: pd.Timestamp) -> pd.DataFrame:
+    """Orders as they stood at the cut: later receipts are not known, and each line is open once."""
+    later = orders["received_on"] > cut
+    known = {name: orders[name].mask(later) for name in ("received_on", "received_quantity")}
+    orders = orders.assign(**known)
+    again = orders["received_on"].isna() & orders[list(contract.keys)].duplicated()
+    return orders[~again].sort_values(list(contract.keys), kind="stable", ignore_index=True)
+
+
+def digest_frames(tables: Mapping[str, pd.DataFrame]) -> str:
+    """SHA-256 of named frames: names, columns and values, whatever the order of the names."""
+    whole = hashlib.sha256()
+    for name in sorted(tables):
+        frame = tables[name]
+        whole.update(f"{name}:{','.join(frame.columns)}:{len(frame)};".encode())
+        if len(frame):
+            whole.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return whole.hexdigest()
