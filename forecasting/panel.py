@@ -103,6 +103,26 @@ class Panel:
         last = self.period.index(self.as_of)[0]
         return self.period.dates(last + 1 - self.length + np.arange(self.length + self.horizon))
 
+    def until(self, origin: int) -> "Panel":
+        """The panel as it was at the end of period number `origin`: later history becomes the future."""
+        if origin == self.length - 1:
+            return self
+        past = {
+            name: np.ascontiguousarray(getattr(self, name)[:, : origin + 1])
+            for name in ("quantity", "sold", "in_stock", "closed", "promotion")
+        }
+        ahead = {
+            name: np.where(np.arange(values.shape[1]) > origin, np.float32(np.nan), values)
+            for name, values in self.covariates.items()
+        }
+        return replace(
+            self,
+            **past,
+            covariates=ahead,
+            as_of=self.dates[origin],
+            first=np.minimum(self.first, origin + 1),
+        )
+
     @property
     def history_days(self) -> float:
         """Days from the first observation of any series to the as-of date."""

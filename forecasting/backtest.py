@@ -1,0 +1,183 @@
+"""Rolling origins: what a forecaster would have said, what happened, and how far apart they were.
+
+It owns the folds and the scores. Windows in which every shelf was stocked are clean; in the others demand
+is at least what was sold, so they are scored apart, as lower bounds.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecasting.cumulative import LEVELS
+from forecasting.forecaster import Prediction, knots
+from forecasting.panel import Panel
+
+SCORED = (0.5, 0.8, 0.9, 0.95, 0.99)
+MOST_SERIES = 1500  # series in the folds: more do not change a choice
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Pairs of series and origin to predict, and what then happened.
+
+    fitted: number of the last period that a model may have learned from
+    horizons: (g,) periods
+    series, origin: (m,)
+    actual: (m, g) units; NaN where too little of the window was observed; scaled up where a little is missing
+    sold: (m, g) units sold in the window, a lower bound; NaN where the window is not over
+    clean: (m, g) bool, the whole window was observed with full shelves
+    scale: (m, g) mean demand per period × √h, units: pinball loss over it is free of scale
+    """
+
+    fitted: int
+    horizons: np.ndarray
+    series: np.ndarray
+    origin: np.ndarray
+    actual: np.ndarray
+    sold: np.ndarray
+    clean: np.ndarray
+    scale: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "Folds":
+        """Some of the pairs."""
+        parts = (self.series, self.origin, self.actual, self.sold, self.clean, self.scale)
+        return Folds(self.fitted, self.horizons, *(part[rows] for part in parts))
+
+
+def build_folds(panel: Panel, horizon: int, origins: int, seed: int) -> Folds:
+    """Evenly spaced origins over the last part of the history, after a point where models are fitted.
+
+    The last part is twice the horizon, at most 30% of the history, so that a model has enough to learn from.
+    """
+    grid = knots(horizon)
+    length = panel.length
+    span = int(min(max(2 * horizon, 8), max(0.3 * length, 2)))
+    fitted = max(length - 1 - span, 0)
+    shortest = min(int(grid[-1]), 7 if panel.period.name == "day" else 2)
+    at = np.unique(np.linspace(fitted, max(length - 1 - shortest, fitted), origins).astype(int))
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.permutation(panel.series)[:MOST_SERIES])
+    series, origin = (part.ravel() for part in np.meshgrid(chosen, at, indexing="ij"))
+    begun = panel.first[series] <= origin
+    return folds_of(panel, series[begun], origin[begun], grid, fitted)
+
+
+def folds_of(
+    panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray, fitted: int
+) -> Folds:
+    """What happened after the pairs (series[k], origin[k]) over each horizon."""
+    quantity = panel.quantity.astype(float)
+    seen = _sums(np.isfinite(quantity), series, origin, horizons)
+    total = _sums(np.nan_to_num(quantity), series, origin, horizons)
+    full = _sums(np.isfinite(quantity) & (panel.in_stock >= 1.0), series, origin, horizons)
+    over = origin[:, None] + horizons[None, :] < panel.length
+    with np.errstate(invalid="ignore", divide="ignore"):
+        actual = np.where(over & (seen >= 0.75 * horizons), total * horizons / seen, np.nan)
+    sold = np.where(over, _sums(np.nan_to_num(panel.sold.astype(float)), series, origin, horizons), np.nan)
+    count = np.isfinite(quantity).sum(axis=1)
+    mean = np.where(count > 0, np.nansum(quantity, axis=1) / np.maximum(count, 1), 0.0)
+    scale = mean[series][:, None] * np.sqrt(horizons)[None, :]
+    return Folds(fitted, horizons, series, origin, actual, sold, over & (full == horizons), scale)
+
+
+def _sums(values: np.ndarray, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray) -> np.ndarray:
+    """(m, g) sums of `values` (n, T) over the horizons after each origin, cut at the end."""
+    running = np.zeros((values.shape[0], values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=running[:, 1:])
+    end = np.minimum(origin[:, None] + 1 + horizons[None, :], values.shape[1])
+    return running[series[:, None], end] - running[series, origin + 1][:, None]
+
+
+def pinball(actual: np.ndarray, quantiles: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Pinball loss of quantiles (…, levels) against actual (…), units.
+
+    >>> pinball(np.array([10.0, 2.0]), np.array([[8.0], [8.0]]), np.array([0.9])).ravel().round(2).tolist()
+    [1.8, 0.6]
+    """
+    off = actual[..., None] - quantiles
+    return np.maximum(levels * off, (levels - 1.0) * off)
+
+
+def losses(folds: Folds, quantiles: np.ndarray, clean: bool = True) -> np.ndarray:
+    """(m, g) scaled pinball loss, mean over SCORED; NaN where the window is not scored.
+
+    quantiles: (m, g, LEVELS) units
+    clean: score clean windows; else the partial ones, where only falling short of what was sold counts
+    """
+    levels = np.array(SCORED)
+    given = quantiles[:, :, np.searchsorted(LEVELS, levels)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if clean:
+            loss = pinball(np.where(folds.clean, folds.actual, np.nan), given, levels)
+        else:
+            short = np.maximum(folds.sold[:, :, None] - given, 0.0) * levels
+            loss = np.where(folds.clean[:, :, None], np.nan, short)
+        return np.where(folds.scale > 0, loss.mean(axis=2) / folds.scale, np.nan)
+
+
+def score(panel: Panel, folds: Folds, prediction: Prediction, quantiles: np.ndarray) -> pd.DataFrame:
+    """Scores per segment: all, thirds of volume, intermittency classes, horizon bands.
+
+    Columns: segment, windows, pinball (scaled, clean windows), pinball_partial, bias (share of demand),
+    and per scored level the coverage as P(Y < q) and P(Y ≤ q).
+    """
+    loss, partial = losses(folds, quantiles), losses(folds, quantiles, clean=False)
+    used = np.isfinite(loss)
+    rows = []
+    for name, mask in segments(panel, folds).items():
+        rows.append(
+            {"segment": name} | _scores(folds, prediction, quantiles, loss, partial, used & mask, mask)
+        )
+    return pd.DataFrame(rows)
+
+
+def _scores(
+    folds: Folds, prediction: Prediction, quantiles: np.ndarray, loss: np.ndarray, partial: np.ndarray,
+    used: np.ndarray, mask: np.ndarray,
+) -> dict[str, float]:  # fmt: skip
+    actual = folds.actual[used]
+    demand = actual.sum()
+    found: dict[str, float] = {
+        "windows": int(used.sum()),
+        "pinball": float(loss[used].mean()) if used.any() else np.nan,
+        "pinball_partial": _mean(partial[mask]),
+        "bias": float(prediction.mean[used].sum() / demand - 1.0) if demand > 0 else np.nan,
+    }
+    for level in SCORED:
+        row = quantiles[:, :, np.searchsorted(LEVELS, level)][used]
+        found[f"below_{level}"] = float((actual < row - 1e-6).mean()) if used.any() else np.nan
+        found[f"within_{level}"] = float((actual <= row + 1e-6).mean()) if used.any() else np.nan
+    return found
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def segments(panel: Panel, folds: Folds) -> dict[str, np.ndarray]:
+    """Masks (m, g) of the segments that scores are reported for."""
+    observed = np.isfinite(panel.quantity)
+    count = np.maximum(observed.sum(axis=1), 1)
+    volume = np.nansum(panel.quantity, axis=1) / count
+    zeros = ((panel.quantity == 0) & observed).sum(axis=1) / count
+    third = np.searchsorted(np.quantile(volume, [1 / 3, 2 / 3]), volume)
+    every = np.ones(folds.actual.shape, dtype=bool)
+    parts = {"all": every}
+    parts |= {
+        f"volume {name}": (third == k)[folds.series][:, None] & every
+        for k, name in enumerate(("low", "mid", "high"))
+    }
+    for name, mask in (
+        ("steady", zeros < 0.25),
+        ("intermittent", (zeros >= 0.25) & (zeros < 0.75)),
+        ("rare", zeros >= 0.75),
+    ):
+        parts[name] = mask[folds.series][:, None] & every
+    borders = [0, 7, 14, 28, 10_000] if panel.period.name == "day" else [0, 1, 2, 4, 10_000]
+    for low, high in zip(borders, borders[1:], strict=False):
+        band = (folds.horizons > low) & (folds.horizons <= high)
+        if band.any():
+            parts[f"horizon {low + 1}-{int(folds.horizons[band].max())}"] = band[None, :] & every
+    return parts

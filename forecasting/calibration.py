@@ -1,0 +1,172 @@
+"""From a forecaster's mean, spread and raw quantiles to a distribution that held in the past.
+
+It owns two corrections learned from rolling origins, both binned by how many sales the sum expects: pooled
+errors about the mean, and conformal shifts of the raw quantiles. Cumulative errors are used as they are, so
+that their growth with the horizon is learned and not assumed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from scipy.special import ndtri
+from scipy.stats import norm
+
+from forecasting.cumulative import LEVELS, monotone
+from forecasting.forecaster import Prediction
+
+BANDS = np.array([3.5, 10.5, 21.5])  # borders between horizon bands, periods
+BINS = 8  # bins of expected sales
+ENOUGH = 60  # errors that a bin must have before it is split from its neighbours
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was learned from past errors.
+
+    edges: (bins - 1,) borders of the bins of expected sales
+    pooled: (bands, bins, LEVELS) quantiles of (demand - mean) / spread
+    shift: (bands, bins, LEVELS) shift of the raw quantiles, in spreads; empty without raw quantiles
+    correlation: of successive periods' errors
+    errors: how many errors it was learned from
+    """
+
+    edges: np.ndarray
+    pooled: np.ndarray
+    shift: np.ndarray
+    correlation: float
+    errors: int
+
+    def quantiles(self, prediction: Prediction) -> np.ndarray:
+        """(m, g, LEVELS) units: the average of pooled errors about the mean and the shifted raw quantiles."""
+        band = np.searchsorted(BANDS, prediction.horizons)[None, :]
+        cell = np.searchsorted(self.edges, prediction.sales)
+        spread = prediction.spread[:, :, None]
+        rows = prediction.mean[:, :, None] + self.pooled[band, cell] * spread
+        if len(prediction.levels):
+            raw = at_levels(prediction.levels, prediction.quantiles) + self.shift[band, cell] * spread
+            rows = 0.5 * (np.maximum(rows, 0.0) + np.maximum(raw, 0.0))
+        return monotone(rows)
+
+
+def calibrate(prediction: Prediction, actual: np.ndarray) -> Calibration:
+    """Learn from predictions at past origins and what demand was.
+
+    prediction: of m pairs of series and origin, at g horizons
+    actual: (m, g) units, NaN where the sum is not known
+    """
+    known = np.isfinite(actual)
+    sales = prediction.sales[known]
+    bins = int(np.clip(len(sales) // (ENOUGH * (len(BANDS) + 1)), 1, BINS))
+    edges = np.unique(np.quantile(sales, np.arange(1, bins) / bins)) if len(sales) else np.empty(0)
+    cell = np.searchsorted(edges, prediction.sales)
+    band = np.broadcast_to(np.searchsorted(BANDS, prediction.horizons), actual.shape)
+    error = (actual - prediction.mean) / prediction.spread
+    shape = (len(BANDS) + 1, len(edges) + 1, len(LEVELS))
+    pooled, shift = np.zeros(shape), np.zeros(shape if len(prediction.levels) else (*shape[:2], 0))
+    raw = at_levels(prediction.levels, prediction.quantiles) if len(prediction.levels) else None
+    for b in range(shape[0]):
+        for c in range(shape[1]):
+            rows = _enough(known, band, cell, b, c)
+            pooled[b, c] = _levels_of(error[rows])
+            if raw is not None:
+                off = (actual[rows][:, None] - raw[rows]) / prediction.spread[rows][:, None]
+                shift[b, c] = _shifts(off)
+    pooled.sort(axis=2)
+    unfinished = Calibration(edges, pooled, shift, 0.0, int(known.sum()))
+    return Calibration(edges, pooled, shift, _correlation(prediction, actual, unfinished), int(known.sum()))
+
+
+def _enough(known: np.ndarray, band: np.ndarray, cell: np.ndarray, b: int, c: int) -> np.ndarray:
+    """Rows of a bin; of its whole band, then of all, where the bin holds too few."""
+    for rows in (known & (band == b) & (cell == c), known & (cell == c), known & (band == b)):
+        if rows.sum() >= ENOUGH:
+            return rows
+    return known
+
+
+def _levels_of(errors: np.ndarray) -> np.ndarray:
+    """Quantiles of errors at LEVELS; few errors lean on a wide skewed prior, so that 99% is never their largest."""
+    prior = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5
+    if not len(errors):
+        return prior
+    ordered = np.quantile(errors, LEVELS, method="weibull")
+    # Full weight from where at least one error is expected to lie beyond the level.
+    weight = np.minimum(len(errors) * np.minimum(LEVELS, 1 - LEVELS), 1.0)
+    return weight * ordered + (1 - weight) * np.maximum(prior, np.where(LEVELS > 0.5, ordered, prior))
+
+
+def _shifts(off: np.ndarray) -> np.ndarray:
+    """For each level the shift of its raw quantile after which the level is met, (LEVELS,) spreads.
+
+    The (n + 1)-quantile is the conformal one (Romano, Patterson and Candès 2019); few errors shift little.
+    """
+    if not len(off):
+        return np.zeros(len(LEVELS))
+    found = np.array([np.quantile(off[:, k], level, method="weibull") for k, level in enumerate(LEVELS)])
+    return found * np.minimum(len(off) * np.minimum(LEVELS, 1 - LEVELS) / 2.0, 1.0)
+
+
+def at_levels(levels: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
+    """Quantiles (…, q) brought to LEVELS (…, len(LEVELS)), straight in the normal score of the level.
+
+    >>> at_levels(np.array([0.1, 0.5, 0.9]), np.array([[-1.2816, 0.0, 1.2816]])).round(2)[0, [7, 12, 15]].tolist()
+    [0.0, 1.28, 2.33]
+    """
+    score, wanted = ndtri(levels), ndtri(LEVELS)
+    right = np.clip(np.searchsorted(score, wanted), 1, len(score) - 1)
+    share = (wanted - score[right - 1]) / (score[right] - score[right - 1])
+    return quantiles[..., right - 1] * (1 - share) + quantiles[..., right] * share
+
+
+def _correlation(prediction: Prediction, actual: np.ndarray, calibration: Calibration) -> float:
+    """Correlation of successive periods' errors that explains how the sums' errors go together.
+
+    For each pair of horizons the correlation of the errors' normal scores is compared with that of the sums
+    of an AR(1); the coefficient with the least squared difference is taken.
+    """
+    rows = calibration.quantiles(prediction)
+    score = norm.ppf(np.clip(_cdf_rows(LEVELS, rows, np.nan_to_num(actual)), 0.002, 0.998))
+    score[~np.isfinite(actual)] = np.nan
+    pairs, found = [], []
+    for a in range(len(prediction.horizons)):
+        for b in range(a + 1, len(prediction.horizons)):
+            both = np.isfinite(score[:, a]) & np.isfinite(score[:, b])
+            if both.sum() >= ENOUGH and score[both, a].std() > 0 and score[both, b].std() > 0:
+                pairs.append((prediction.horizons[a], prediction.horizons[b]))
+                found.append(np.corrcoef(score[both, a], score[both, b])[0, 1])
+    if not pairs:
+        return 0.0
+    candidates = np.linspace(0.0, 0.9, 19)
+    misses = [float(np.square(_sums_correlation(rho, pairs) - found).sum()) for rho in candidates]
+    return float(candidates[int(np.argmin(misses))])
+
+
+def _sums_correlation(rho: float, pairs: list[tuple[int, int]]) -> np.ndarray:
+    """Correlation of the sums over a and b periods of an AR(1) with coefficient `rho`."""
+    longest = max(b for _, b in pairs)
+    lag = np.abs(np.subtract.outer(np.arange(longest), np.arange(longest)))
+    covariance = np.where(lag == 0, 1.0, np.power(float(rho), lag))
+    total = np.cumsum(np.cumsum(covariance, axis=0), axis=1)
+    return np.array(
+        [total[a - 1, b - 1] / np.sqrt(total[a - 1, a - 1] * total[b - 1, b - 1]) for a, b in pairs]
+    )
+
+
+@njit(cache=True, nogil=True)
+def _cdf_rows(levels: np.ndarray, rows: np.ndarray, amount: np.ndarray) -> np.ndarray:
+    """(m, g) place of each amount in its row of quantiles; the middle of the levels it ties with."""
+    out = np.empty(amount.shape)
+    for i in range(amount.shape[0]):
+        for h in range(amount.shape[1]):
+            low = np.searchsorted(rows[i, h], amount[i, h], side="left")
+            high = np.searchsorted(rows[i, h], amount[i, h], side="right")
+            if low == high and 0 < low < len(levels):
+                width = rows[i, h, low] - rows[i, h, low - 1]
+                share = (amount[i, h] - rows[i, h, low - 1]) / width
+                out[i, h] = levels[low - 1] + share * (levels[low] - levels[low - 1])
+            else:
+                below = levels[low - 1] if low > 0 else 0.0
+                above = levels[high] if high < len(levels) else 1.0
+                out[i, h] = 0.5 * (below + above)
+    return out

@@ -1,0 +1,68 @@
+"""What every candidate model is: something fitted on a panel up to an origin that predicts sums ahead.
+
+It owns the interface. A forecaster states a mean, a spread and perhaps raw quantiles of each sum;
+`calibration` turns them into a distribution that has been checked against what happened.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from forecasting.panel import Panel
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Sums of demand over g horizons for m pairs of series and origin, before calibration.
+
+    horizons: (g,) periods, ascending
+    mean: (m, g) units
+    spread: (m, g) units, the size that an error is expected to have; above zero
+    sales: (m, g) expected number of periods with a sale, free of scale: what errors look like depends on it
+    levels, quantiles: (q,) and (m, g, q) raw quantiles in units; q may be 0
+    path: (m, H) structural expectation of the sums over 1 … H periods, H the last horizon; shapes what lies
+        between the horizons
+    """
+
+    horizons: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+    sales: np.ndarray
+    levels: np.ndarray
+    quantiles: np.ndarray
+    path: np.ndarray
+
+
+class Fitted(Protocol):
+    """A fitted forecaster."""
+
+    name: str
+
+    def predict(
+        self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
+    ) -> Prediction:
+        """Sums after origin[k] of series[k], (m,) each, from what was known at the end of that period."""
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Put large parts into `folder` and give the small ones, fit for JSON."""
+
+
+class Forecaster(Protocol):
+    """A model that can be fitted; parameters are its fields."""
+
+    name: str
+
+    def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> Fitted:
+        """Learn from what was known at the end of period `origin`, for sums up to `horizon` periods."""
+
+
+def knots(horizon: int) -> np.ndarray:
+    """Horizons at which models are asked, ascending up to `horizon`; between them sums are interpolated.
+
+    >>> knots(30).tolist()
+    [1, 2, 3, 4, 5, 7, 10, 14, 21, 28, 30]
+    """
+    grid = [1, 2, 3, 4, 5, 7, 10, 14, 21, 28, 42, 56, 84, 112, 168, 224, 364, 560]
+    return np.array([h for h in grid if h < horizon] + [horizon])

@@ -1,0 +1,177 @@
+"""DemandModel: a fitted forecaster with its calibration, which answers for every series there is.
+
+It owns the answer: sums between the asked horizons, items with too little history of their own, and items
+that are fading out. It can be kept in a folder and read back.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecasting.baselines import Baseline
+from forecasting.calibration import Calibration
+from forecasting.cumulative import LEVELS, CumulativeDemand, monotone
+from forecasting.fallback import pooled_rows
+from forecasting.forecaster import Fitted, Prediction, knots
+from forecasting.gbm import read_gbm
+from forecasting.panel import Panel
+from forecasting.persisted import seal, verify
+from ingestion.errors import Problem
+
+CHUNK = 4000  # series predicted at once: memory is bounded by it
+LEAST_OBSERVED = {"day": 7, "week": 3, "month": 2}  # periods before a series can speak for itself
+
+
+@dataclass(frozen=True)
+class DemandModel:
+    """What predicts demand.
+
+    fitted: the forecaster that was chosen
+    calibration: learned from its past errors
+    as_of: first date of the last period it has learned from, ISO
+    version: content hash of its files; "" before it was saved
+    about: how it was trained, for people
+    """
+
+    fitted: Fitted
+    calibration: Calibration
+    as_of: str
+    version: str = ""
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The forecaster's name."""
+        return self.fitted.name
+
+    def predict(self, panel: Panel, horizon: int) -> CumulativeDemand:
+        """Sums over the next 1 … `horizon` periods after the panel's as-of date, for every series of the panel.
+
+        Raises Problem where the panel's known future is shorter than the horizon.
+        """
+        if horizon > panel.horizon:
+            raise Problem(
+                f"the panel knows {panel.horizon} periods ahead, got horizon {horizon}; build it for more"
+            )
+        n = panel.series
+        mean = np.zeros((n, horizon), dtype=np.float32)
+        quantiles = np.zeros((n, horizon, len(LEVELS)), dtype=np.float32)
+        count = panel.observed.sum(axis=1)
+        able = np.flatnonzero(count >= LEAST_OBSERVED[panel.period.name])
+        for part in np.array_split(able, max(-(-len(able) // CHUNK), 1)):
+            if len(part):
+                mean[part], quantiles[part] = self._sums(panel, part, horizon)
+        method = np.where(count >= LEAST_OBSERVED[panel.period.name], self.name, "pooled").astype(object)
+        unable = np.setdiff1d(np.arange(n), able)
+        if len(unable):
+            mean[unable], quantiles[unable], method[unable] = pooled_rows(
+                panel, unable, able, mean, quantiles
+            )
+        mean, quantiles = _fade(panel, mean, quantiles)
+        return CumulativeDemand(
+            keys=panel.keys,
+            as_of=panel.as_of,
+            period=panel.period,
+            quantiles=monotone(quantiles),
+            mean=np.maximum.accumulate(mean, axis=1),
+            levels=LEVELS,
+            correlation=self.calibration.correlation,
+            method=method,
+        )
+
+    def _sums(self, panel: Panel, series: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+        """Means (m, H) and quantiles (m, H, LEVELS) of some series."""
+        origin = np.full(len(series), panel.length - 1)
+        prediction = self.fitted.predict(panel, series, origin, knots(horizon))
+        rows = self.calibration.quantiles(prediction)
+        every = np.concatenate([prediction.mean[:, :, None], rows], axis=2)
+        every = _between(prediction, every)
+        return every[:, :, 0], every[:, :, 1:]
+
+    def save(self, folder: Path) -> "DemandModel":
+        """Write the model's files into `folder`, which is made; the model with its version."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        parts = {
+            "model": self.fitted.write(folder),
+            "as_of": self.as_of,
+            "about": self.about,
+            "calibration": _write_calibration(self.calibration, folder),
+        }
+        (folder / "model.json").write_text(json.dumps(parts, indent=1, sort_keys=True), encoding="utf-8")
+        return DemandModel(self.fitted, self.calibration, self.as_of, seal(folder), self.about)
+
+
+def load_model(folder: Path) -> DemandModel:
+    """The model kept in `folder`; Problem where a file was changed, is foreign or missing."""
+    version = verify(folder)
+    parts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    model = parts["model"]
+    fitted: Fitted = Baseline(model["name"]) if model["kind"] == "baseline" else read_gbm(folder, model)
+    return DemandModel(
+        fitted, _read_calibration(folder, parts["calibration"]), parts["as_of"], version, parts["about"]
+    )
+
+
+def _between(prediction: Prediction, values: np.ndarray) -> np.ndarray:
+    """(m, H, k) values brought from the asked horizons (m, g, k) to every one, along the expected path.
+
+    What is interpolated is the value as a multiple of the structural expectation, so that a weekend or a
+    promotion between two asked horizons shows.
+    """
+    grid, horizon = prediction.horizons, int(prediction.horizons[-1])
+    path = np.maximum(prediction.path, 1e-9)
+    multiple = values / path[:, grid - 1][:, :, None]
+    step = np.arange(1, horizon + 1)
+    right = (
+        np.clip(np.searchsorted(grid, step), 1, max(len(grid) - 1, 1))
+        if len(grid) > 1
+        else np.zeros(1, dtype=int)
+    )
+    left = np.maximum(right - 1, 0)
+    width = np.maximum(grid[right] - grid[left], 1)
+    share = ((step - grid[left]) / width)[None, :, None]
+    return (multiple[:, left] * (1 - share) + multiple[:, right] * share) * path[:, :, None]
+
+
+def _fade(panel: Panel, mean: np.ndarray, quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Demand of phased-out items shrinks by a share each period; an item not yet launched has none."""
+    step = np.arange(mean.shape[1])
+    left = panel.fade[:, None] ** (step + 1)[None, :]
+    left = np.where(panel.length + step[None, :] >= panel.start[:, None], left, 0.0)
+    if (left == 1.0).all():
+        return mean, quantiles
+    daily = np.diff(mean, axis=1, prepend=0.0)
+    faded = np.cumsum(daily * left, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(mean > 0, faded / mean, np.minimum(left, 1.0))
+    return faded, quantiles * share[:, :, None]
+
+
+def _write_calibration(calibration: Calibration, folder: Path) -> dict[str, Any]:
+    for name in ("pooled", "shift"):
+        table = getattr(calibration, name)
+        if table.shape[2]:
+            frame = pd.DataFrame(table.reshape(-1, table.shape[2]), columns=[f"{level}" for level in LEVELS])
+            frame.to_parquet(folder / f"{name}.parquet")
+    return {
+        "edges": calibration.edges.tolist(),
+        "shape": list(calibration.pooled.shape),
+        "shifted": bool(calibration.shift.shape[2]),
+        "correlation": calibration.correlation,
+        "errors": calibration.errors,
+    }
+
+
+def _read_calibration(folder: Path, parts: dict[str, Any]) -> Calibration:
+    shape = tuple(parts["shape"])
+    pooled = pd.read_parquet(folder / "pooled.parquet").to_numpy().reshape(shape)
+    shift = np.zeros((*shape[:2], 0))
+    if parts["shifted"]:
+        shift = pd.read_parquet(folder / "shift.parquet").to_numpy().reshape(shape)
+    return Calibration(np.array(parts["edges"]), pooled, shift, parts["correlation"], parts["errors"])
