@@ -101,7 +101,6 @@ def finish(parts: list[pd.DataFrame], currency: str) -> pd.DataFrame:
     A row that carries an alert_id keeps it. An infinite measure (stock of what nobody needs) becomes missing
     once the words are written, so that the frame travels as JSON.
     """
-    parts = [part for part in parts if len(part)]
     if not parts:
         return pd.DataFrame(columns=list(ALERT_COLUMNS))
     alerts = rank(pd.concat(parts, ignore_index=True).reindex(columns=_wide(parts[0])))

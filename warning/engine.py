@@ -73,8 +73,11 @@ def evaluate(
         ends = np.where(taken, "superseded", "cleared").astype(object)
         resolution[mine] = np.where(stays, "", ends)[place[mine]]
         again = np.flatnonzero(stays & (alert >= 0) & ~np.isnan(found.measure))
-        opened.append(describe(rule, found, facts, np.flatnonzero(stays & (alert < 0)), today))
-        updated.append(_carry(describe(rule, found, facts, again, today), live.iloc[alert[again]]))
+        fresh = np.flatnonzero(stays & (alert < 0))
+        if len(fresh):
+            opened.append(describe(rule, found, facts, fresh, today))
+        if len(again):
+            updated.append(_carry(describe(rule, found, facts, again, today), live.iloc[alert[again]]))
         spoken[_cause(rule)] = taken | stays
     over = [live.assign(resolution=resolution)[resolution != ""], doubles]
     return Decision(finish(opened, currency), finish(updated, currency), _end(over, today))

@@ -4,6 +4,8 @@ This module owns the columns, their units and the check that they are there. The
 stock, thresholds, risk, recommended orders and items; what it does not know stays missing.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -33,6 +35,7 @@ NUMBERS = {
     "order_quantity": "units of the recommended order; 0 = nothing to order",
     "order_cost": "money of the recommended order",
 }
+NOTHING = ("reserved", "inbound", "late")  # what nobody mentions is none
 DATES = ("order_by", "order_arrives_on", "data_as_of")
 WORDS = ("name", "lifecycle", "order_supplier", "late_supplier", "data_digest", "model_version")
 
@@ -62,18 +65,34 @@ def complete(facts: pd.DataFrame) -> pd.DataFrame:
             f"one row per sku and location, {first['sku']} at {first['location']} occurs twice; "
             "add the quantities up before evaluating"
         )
-    for column in NUMBERS:
-        numbers = pd.to_numeric(out[column], errors="coerce") if column in out else np.nan
-        out[column] = pd.Series(numbers, index=out.index, dtype="float64").replace([np.inf, -np.inf], np.nan)
-    for column in ("reserved", "inbound", "late"):
-        out[column] = out[column].fillna(0.0)
-    for column in DATES:
-        dates = pd.to_datetime(out[column]) if column in out else pd.NaT
-        out[column] = pd.Series(dates, index=out.index, dtype="datetime64[ns]")
-    for column in WORDS:
-        words = out[column].astype(object) if column in out else pd.Series(None, out.index, dtype=object)
-        out[column] = words.where(words.notna(), None)
-    return out
+    columns: dict[str, Any] = {str(name): out[name] for name in out.columns}
+    columns |= {name: _numbers(out, name) for name in NUMBERS}
+    columns |= {name: _dates(out, name) for name in DATES}
+    columns |= {name: _words(out, name) for name in WORDS}
+    return pd.DataFrame(columns)
+
+
+def _numbers(facts: pd.DataFrame, name: str) -> np.ndarray:
+    """(n,) float64; what is no finite number is missing, and a missing quantity of NOTHING is 0."""
+    if name in facts:
+        values = pd.to_numeric(facts[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        values = np.where(np.isfinite(values), values, np.nan)
+    else:
+        values = np.full(len(facts), np.nan)
+    return np.nan_to_num(values, nan=0.0) if name in NOTHING else values
+
+
+def _dates(facts: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in facts:
+        return np.full(len(facts), np.datetime64("NaT", "ns"))
+    return pd.to_datetime(facts[name]).to_numpy(dtype="datetime64[ns]")
+
+
+def _words(facts: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in facts:
+        return np.full(len(facts), None, dtype=object)
+    words = facts[name].astype(object)
+    return words.where(words.notna(), None).to_numpy()
 
 
 def available(facts: pd.DataFrame) -> np.ndarray:

@@ -152,27 +152,34 @@ def configured_rules(config: Mapping[str, Any]) -> tuple[Rule, ...]:
     """
     _known(config, ("preset", "rules"), "warning")
     preset = config.get("preset", "default")
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise Problem(f"warning.preset must be one of {', '.join(PRESETS)}, got {preset!r}; choose one")
     rules = {rule.name: rule for rule in PRESETS[preset]()}
     added: list[Rule] = []
-    for name, change in config.get("rules", {}).items():
-        allowed = (*(f.name for f in fields(Rule) if f.name != "name"), "enabled")
-        _known(change, allowed, f"warning.rules.{name}")
-        values = {key: value for key, value in change.items() if key != "enabled"}
-        if not change.get("enabled", True):
+    for name, change in _table(config.get("rules", {}), "warning.rules").items():
+        values = _change(name, change)
+        if not values.pop("enabled", True):
             rules.pop(name, None)
         elif name in rules:
             rules[name] = replace(rules[name], **_for_kind(rules[name], values))
-        else:
-            missing = [key for key in ("kind", "tiers") if key not in values]
-            if missing:
-                raise Problem(
-                    f"warning.rules.{name} is a new rule and needs {' and '.join(missing)}; add "
-                    f"{' and '.join(missing)}, or correct the name to one of {', '.join(rules)}"
-                )
+        elif "kind" in values and "tiers" in values:
             added.append(Rule(name, **values))
+        else:
+            raise Problem(
+                f"warning.rules.{name} is a new rule and needs kind and tiers, got "
+                f"{', '.join(values) or 'nothing'}; add them, or use one of the names {', '.join(rules)}"
+            )
     return tuple(sorted((*added, *rules.values()), key=lambda rule: list(KINDS).index(rule.kind)))
+
+
+def _change(name: str, change: object) -> dict[str, Any]:
+    """The fields of a rule that configuration names, and `enabled`."""
+    where = f"warning.rules.{name}"
+    _known(change, (*(f.name for f in fields(Rule) if f.name != "name"), "enabled"), where)
+    values = dict(_table(change, where))
+    if not isinstance(values.get("enabled", True), bool):
+        raise Problem(f"{where}.enabled must be true or false, got {values['enabled']!r}; write it so")
+    return values
 
 
 def _for_kind(rule: Rule, values: dict[str, Any]) -> dict[str, Any]:
@@ -212,13 +219,21 @@ def _check_tiers(rule: Rule, bounds: tuple[float, float]) -> None:
 
 
 def _check_selector(rule: Rule) -> None:
+    if not isinstance(rule.selector, Mapping):
+        _refuse(rule, "selector", rule.selector, "a table", 'write selector = { category = "milk" }')
     for column, value in rule.selector.items():
-        if value is None or (not isinstance(value, str | int | float) and len(list(value)) == 0):
+        if not isinstance(value, str | int | float | list | tuple) or value in ([], ()):
             _refuse(rule, f"selector.{column}", value, "a value or a list of values", "name at least one")
 
 
-def _known(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
-    for key in table:
+def _table(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Problem(f"{where} must be a table, got {value!r}; write it as [{where}] with keys below it")
+    return value
+
+
+def _known(value: object, allowed: tuple[str, ...], where: str) -> None:
+    for key in _table(value, where):
         if key not in allowed:
             close = difflib.get_close_matches(key, allowed, 1)
             remedy = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(allowed)}"
