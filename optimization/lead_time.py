@@ -158,7 +158,8 @@ def _without_lost(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Serie
     longest = by_supplier["max"].where(by_supplier["count"] >= MANY, came["periods"].max())
     suppliers = pd.Index(rows["supplier"].unique())
     lost_after = LOST * longest.reindex(suppliers).fillna(came["periods"].max()) + 1.0
-    lost = ~rows["received"] & (rows["periods"] > rows["supplier"].map(lost_after)).astype(bool)
+    due = ~(rows["late"] < 0)
+    lost = ~rows["received"] & due & (rows["periods"] > rows["supplier"].map(lost_after)).astype(bool)
     weight = rows["weight"].groupby(rows["supplier"]).sum()
     share = (rows["weight"] * lost).groupby(rows["supplier"]).sum() / (weight + MIDDLE)
     kept = rows[~lost].reset_index(drop=True)

@@ -64,6 +64,15 @@ class ProtectionDemand:
         review = np.maximum(self.review, 1)
         return _fill_levels(self.sums, self.lead, self.which, review, np.asarray(target, dtype=float))
 
+    def certain(self) -> np.ndarray:
+        """(n,) whether the lead time has only one value."""
+        return (np.diff(self.lead.offset) == 1)[self.which]
+
+    def take(self, rows: np.ndarray) -> "ProtectionDemand":
+        """The same for some series: a mask or positions."""
+        part = Sums(self.sums.levels, *(array[rows] for array in self.sums[1:]))
+        return replace(self, sums=part, which=self.which[rows], review=self.review[rows])
+
     def lead_only(self) -> "ProtectionDemand":
         """The same without the review period."""
         return replace(self, review=np.zeros_like(self.review))

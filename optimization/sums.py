@@ -47,6 +47,41 @@ def sums(demand: CumulativeDemand) -> Sums:
     return Sums(demand.levels, demand.quantiles, mean, (mean[:, -1] - earlier) / back, power)
 
 
+class Picks(NamedTuple):
+    """Quantiles at fixed levels as weighted sums of two entries of a row, the same for every row.
+
+    low, high: positions in the row; of_low, of_high: their weights; all of one shape
+    """
+
+    low: np.ndarray
+    of_low: np.ndarray
+    high: np.ndarray
+    of_high: np.ndarray
+
+
+def picks(levels: np.ndarray, wanted: np.ndarray) -> Picks:
+    """How piecewise.quantile reads a never-falling row at the levels `wanted`, any shape in (0, 1).
+
+    >>> row, way = np.array([2.0, 4.0, 10.0]), picks(np.array([0.2, 0.5, 0.9]), np.array([0.1, 0.7]))
+    >>> (way.of_low * row[way.low] + way.of_high * row[way.high]).round(6).tolist()
+    [1.0, 7.0]
+    """
+    last = len(levels) - 1
+    high = np.clip(np.searchsorted(levels, wanted), 1, last)
+    low = high - 1
+    share = (wanted - levels[low]) / (levels[high] - levels[low])
+    of_low, of_high = 1.0 - share, share
+    below = wanted <= levels[0]
+    low, of_low = np.where(below, 0, low), np.where(below, wanted / levels[0], of_low)
+    of_high = np.where(below, 0.0, of_high)
+    # The tail rises from the highest level by the slope between it and the one three below.
+    above, third = wanted >= levels[last], max(last - 3, 0)
+    rise = np.log((1.0 - levels[last]) / np.maximum(1.0 - wanted, 1e-12))
+    rise = rise / np.log((1.0 - levels[third]) / (1.0 - levels[last]))
+    low, of_low = np.where(above, third, low), np.where(above, -rise, of_low)
+    return Picks(low, of_low, high, np.where(above, 1.0 + rise, of_high))
+
+
 @njit(cache=True, nogil=True)
 def _beyond(sums: Sums, i: int, h: int) -> tuple[float, float]:
     """Mean and spread factor of the sum over h > H periods."""

@@ -1,0 +1,125 @@
+"""Why a threshold is what it is, in the sentence a planner reads, English and Chinese.
+
+It owns words and number formats only; every figure comes from the row of thresholds it explains.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+PERIODS = {"day": ("day", "天"), "week": ("week", "周"), "month": ("month", "个月")}
+SOURCES = {
+    "receipts of supplier × lane × item": "该供应商在此线路此物料的到货记录",
+    "receipts of supplier × lane": "该供应商在此线路的到货记录",
+    "receipts of the supplier": "该供应商的到货记录",
+    "receipts of all suppliers": "全部供应商的到货记录",
+    "contract": "合同",
+    "contract, certain": "合同（固定）",
+    "default": "默认值",
+}
+PROMISE = {
+    "cycle_service": "in {share} of cycles that covers",
+    "fill_rate": "with it {share} of units are served from the shelf during",
+    "cost": "holding and shortage costs balance at {share} cover of",
+}
+PROMISE_ZH = {
+    "cycle_service": "{share}的周期内足以满足",
+    "fill_rate": "{share}的需求可由现货满足，覆盖",
+    "cost": "持有与缺货成本在{share}处平衡，覆盖",
+}
+
+
+def amount(value: float) -> str:
+    """A quantity as a planner writes it.
+
+    >>> amount(1234.4), amount(12.34), amount(7.0), amount(0.04)
+    ('1,234', '12.3', '7', '0.04')
+    """
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def percent(share: float) -> str:
+    """A share as a planner writes it.
+
+    >>> percent(0.95), percent(0.8333)
+    ('95%', '83.3%')
+    """
+    return f"{100 * share:.3g}%"
+
+
+def explain(thresholds: pd.DataFrame, period: str) -> tuple[list[str], list[str]]:
+    """English and Chinese sentences, one per row of `thresholds`.
+
+    thresholds: with the columns of thresholds.derive_thresholds that carry numbers
+    period: day, week or month
+    """
+    word, word_zh = PERIODS[period]
+    rows = list(_rows(thresholds))
+    return [_english(row, word) for row in rows], [_chinese(row, word_zh) for row in rows]
+
+
+def _rows(thresholds: pd.DataFrame) -> Iterator[dict[str, str]]:
+    shown = [
+        "reorder_point",
+        "protection_mean",
+        "safety_stock",
+        "from_demand",
+        "from_lead_time",
+        "from_review",
+    ]
+    shown += ["lead_time_mean", "review_periods", "order_up_to"]
+    texts = {name: [amount(x) for x in thresholds[name].tolist()] for name in shown}
+    texts["share"] = [percent(x) for x in thresholds["target"].tolist()]
+    texts["beyond"] = [percent(x) if x >= 0.05 else "" for x in thresholds["beyond_horizon"].tolist()]
+    for name in ("measure", "lead_time_source"):
+        texts[name] = thresholds[name].tolist()
+    names = list(texts)
+    return (dict(zip(names, row, strict=True)) for row in zip(*texts.values(), strict=True))
+
+
+def _english(row: dict[str, str], period: str) -> str:
+    lead, review = _counted(row["lead_time_mean"], period), _counted(row["review_periods"], period)
+    said = (
+        f"Order when stock and open orders fall below {row['reorder_point']}, up to {row['order_up_to']}: "
+        f"{PROMISE[row['measure']].format(share=row['share'])} demand until the next order can help "
+        f"({lead} of lead time by {row['lead_time_source']}, {review} of review; "
+        f"{row['protection_mean']} expected). "
+    )
+    if row["safety_stock"] == "0":
+        said += "No safety stock: what is expected is already enough."
+    else:
+        said += (
+            f"{row['safety_stock']} of it is safety stock: {row['from_demand']} for uncertain demand, "
+            f"{row['from_lead_time']} for uncertain delivery, {row['from_review']} for review and lots."
+        )
+    if row["beyond"]:
+        said += (
+            f" {row['beyond']} of deliveries take longer than the forecast reaches; its growth was continued."
+        )
+    return said
+
+
+def _counted(number: str, period: str) -> str:
+    return f"{number} {period}" if number == "1" else f"{number} {period}s"
+
+
+def _chinese(row: dict[str, str], period: str) -> str:
+    source = SOURCES.get(row["lead_time_source"], row["lead_time_source"])
+    said = (
+        f"库存加在途低于{row['reorder_point']}时订货，补至{row['order_up_to']}："
+        f"{PROMISE_ZH[row['measure']].format(share=row['share'])}下一批货起作用之前的需求"
+        f"（交期{row['lead_time_mean']}{period}，依据{source}；复核周期{row['review_periods']}{period}；"
+        f"预计需求{row['protection_mean']}）。"
+    )
+    if row["safety_stock"] == "0":
+        said += "无需安全库存：预计需求已足够。"
+    else:
+        said += (
+            f"其中安全库存{row['safety_stock']}：需求波动{row['from_demand']}，"
+            f"交期波动{row['from_lead_time']}，复核与批量{row['from_review']}。"
+        )
+    if row["beyond"]:
+        said += f"{row['beyond']}的交货超出预测范围，按其增长趋势外推。"
+    return said

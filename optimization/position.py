@@ -1,0 +1,137 @@
+"""The position of each series: what is on the shelf, what is on its way, and when that is likely to come.
+
+It owns the arrival of open orders. An order with a promise arrives around the promise as late as its
+supplier usually is; one without, as long after its placing as its lead time says; in both cases given
+that it has not arrived yet. So an order far ahead does not hide a stockout, and an overdue one is
+neither counted as here nor forgotten.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ingestion.periods import Period
+from optimization.lead_time import LeadTimes, learn_lead_times
+from optimization.receipts import first_start, open_lines, whole_periods
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """Open orders and when they will be on the shelf.
+
+    orders: (k,) frame: order_id, line, kind, sku, location, supplier, quantity (still to come),
+        ordered_on, promised_on, expected_on (median, NaT if later than the steps or lost), overdue
+    arrival: (k, steps) chance of being on the shelf from the start of step 1, 2, …; the rest is later
+        or never
+    """
+
+    orders: pd.DataFrame
+    arrival: np.ndarray
+
+    def within(self, steps: np.ndarray) -> np.ndarray:
+        """(k,) chance that each order is on the shelf by its `steps`, (k,) periods from the as-of date."""
+        reached = np.concatenate([np.zeros((len(self.arrival), 1)), np.cumsum(self.arrival, axis=1)], axis=1)
+        last = np.clip(np.asarray(steps, dtype=np.int64), 0, self.arrival.shape[1])
+        return reached[np.arange(len(reached)), last]
+
+
+def on_shelf(keys: pd.DataFrame, stock: pd.DataFrame | None) -> pd.DataFrame:
+    """The latest count of each key, in the keys' order: sku, location, on_hand, reserved, counted_on.
+
+    on_hand: NaN where it was never counted; reserved: 0 where not given
+    """
+    columns = ["sku", "location", "as_of", "on_hand", "reserved"]
+    table = (pd.DataFrame() if stock is None else stock).reindex(columns=columns)
+    table = table.astype({"sku": "str", "location": "str", "on_hand": "float64", "reserved": "float64"})
+    latest = table.sort_values("as_of", kind="stable").drop_duplicates(["sku", "location"], keep="last")
+    out = keys[["sku", "location"]].reset_index(drop=True)
+    out = out.merge(latest.rename(columns={"as_of": "counted_on"}), on=["sku", "location"], how="left")
+    return out.assign(reserved=out["reserved"].fillna(0.0))[
+        ["sku", "location", "on_hand", "reserved", "counted_on"]
+    ]
+
+
+def expect_arrivals(
+    supply_orders: pd.DataFrame,
+    sourcing: pd.DataFrame,
+    period: Period,
+    as_of: pd.Timestamp,
+    steps: int,
+    *,
+    default_days: float = 14.0,
+    half_life_days: float = 365.0,
+) -> Inbound:
+    """Open orders as known at the end of the period `as_of`, and their arrival over the next `steps` periods.
+
+    supply_orders, sourcing: contract tables; the other arguments as in learn_lead_times
+    """
+    orders = open_lines(supply_orders, as_of, period)
+    keys = ["sku", "location", "supplier"]
+    terms = sourcing.reindex(columns=[*keys, "lead_time_days", "lead_time_sd_days"]).drop_duplicates(keys)
+    terms = terms.astype(dict.fromkeys(keys, "str"))
+    lead_times = learn_lead_times(
+        supply_orders,
+        orders[keys].merge(terms, on=keys, how="left"),
+        period,
+        as_of,
+        default_days=default_days,
+        half_life_days=half_life_days,
+    )
+    arrival = _arrival(orders, lead_times, as_of, steps)
+    reached = np.cumsum(arrival, axis=1) >= 0.5
+    dates = period.dates(period.index(as_of)[0] + 1 + reached.argmax(axis=1))
+    expected = pd.Series(dates).where(pd.Series(reached.any(axis=1)))
+    overdue = (orders["promised_on"] <= period.end(as_of)).to_numpy()
+    return Inbound(orders.assign(expected_on=expected, overdue=overdue), arrival)
+
+
+def _arrival(orders: pd.DataFrame, lead_times: LeadTimes, as_of: pd.Timestamp, steps: int) -> np.ndarray:
+    period, mean = lead_times.period, np.ceil(lead_times.mean)
+    now = period.index(as_of)[0]
+    placed, promise = orders["ordered_on"], orders["promised_on"]
+    promise = promise.where(~(promise < placed))  # promised before it was placed: no promise
+    start = pd.Series(period.dates(np.full(len(orders), now + 1)))
+    tomorrow = pd.Series(np.full(len(orders), period.end(as_of) + pd.Timedelta(days=1)))
+    age = np.nan_to_num(whole_periods(placed, tomorrow, period) - 1.0, nan=-1.0).astype(np.int64)
+    # Step at which value 0 of the distribution would arrive: the placing, or the promise at its earliest.
+    from_placing = first_start(placed.fillna(start), period) - now
+    promised, learned = promise.notna().to_numpy(), lead_times.late_which >= 0
+    usual = np.where(learned, -lead_times.earliest, lead_times.quantile(0.5))
+    from_promise = first_start(promise.fillna(start), period) - now - usual
+    base = np.where(promised, from_promise, from_placing)
+    least = np.where(promised, 1 - base, np.maximum(1 - base, age + 1))
+    pmf = np.where(
+        promised & learned, lead_times.late_which + len(lead_times.distributions), lead_times.which
+    )
+    arrival = _conditional(
+        _stack(lead_times), pmf, steps, base=base, least=np.maximum(least, 0), soon=np.maximum(mean, 1)
+    )
+    overdue = ~(promise > period.end(as_of)).to_numpy()
+    lost = (age > lead_times.lost_after) & overdue
+    return arrival * np.where(lost, 0.0, 1.0 - lead_times.never)[:, None]
+
+
+def _stack(lead_times: LeadTimes) -> np.ndarray:
+    """Lead times, then lateness, as rows of one width."""
+    parts = [lead_times.distributions, lead_times.lateness]
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
+
+
+def _conditional(
+    rows: np.ndarray, which: np.ndarray, steps: int, *, base: np.ndarray, least: np.ndarray, soon: np.ndarray
+) -> np.ndarray:
+    """(k, steps) chance of arriving at step base + value, given that value ≥ least.
+
+    Older than anything seen, an order is taken to come on any of the next `soon` steps.
+    """
+    width = rows.shape[1]
+    tail = np.concatenate([np.cumsum(rows[:, ::-1], axis=1)[:, ::-1], np.zeros((len(rows), 1))], axis=1)
+    left = tail[which, np.minimum(least, width)]
+    step = np.arange(1, steps + 1)
+    value = step - base[:, None]
+    inside = (value >= least[:, None]) & (value < width)
+    chance = np.where(inside, rows[which[:, None], np.clip(value, 0, width - 1)], 0.0)
+    evenly = np.where(step <= soon[:, None], 1.0 / soon[:, None], 0.0)
+    return np.where(left[:, None] > 1e-6, chance / np.maximum(left, 1e-6)[:, None], evenly)

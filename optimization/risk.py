@@ -1,0 +1,108 @@
+"""Risk: the chance of running out, period by period, in spite of what is on its way.
+
+It owns what the projection of stock means to a planner: first passage (out by then, not out then), units
+and money lost, the part that an order placed today comes too late to avert, and the date to order by.
+"""
+
+import numpy as np
+import pandas as pd
+from numba import njit
+
+from forecasting.cumulative import CumulativeDemand
+from ingestion.errors import Problem
+from optimization.lead_time import LeadTimes
+from optimization.position import Inbound
+from optimization.projection import Shelf, project_stock
+
+COLUMNS = [
+    "sku", "location", "date", "horizon", "stockout_probability", "expected_on_hand", "expected_lost_units",
+    "expected_lost_money", "unavoidable_probability", "unavoidable_lost_units", "order_by",
+]  # fmt: skip
+
+
+def stockout_risk(
+    demand: CumulativeDemand,
+    supply: pd.DataFrame,
+    lead_times: LeadTimes,
+    targets: pd.DataFrame,
+    *,
+    position: pd.DataFrame,
+    inbound: Inbound,
+    horizon: int | None = None,
+    steps: np.ndarray | None = None,
+    paths: int = 256,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Risk of each series at the end of each period ahead, long, COLUMNS.
+
+    demand: (n,) series; supply, lead_times, targets, position: row by row as demand
+    horizon: periods ahead, default the forecast's; steps: which of them to report, default all
+    expected_lost_units: short by then, lost or late; money: at the target's shortage cost
+    order_by: first date of the last period in which an order still arrives before the shelf is empty with
+        the chance of the target (today's, where even that is too late); NaT if that lies beyond
+    A series never counted (on_hand NaN) has NaN risk.
+    """
+    horizon = demand.horizon if horizon is None else horizon
+    if not 1 <= horizon <= demand.horizon:
+        raise Problem(
+            f"risk can look 1 to {demand.horizon} periods ahead with this forecast, got {horizon}; "
+            "forecast further or ask for less"
+        )
+    shelf = Shelf(
+        (position["on_hand"] - position["reserved"]).to_numpy(dtype=float),
+        (targets["unmet"] == "backorder").to_numpy(dtype=bool),
+        supply["whole"].to_numpy(dtype=bool),
+    )
+    risk = project_stock(demand, shelf, lead_times, inbound, horizon, paths=paths, seed=seed)
+    wanted = np.arange(1, horizon + 1) if steps is None else np.asarray(steps, dtype=np.int64)
+    at, count = wanted - 1, len(demand.keys)
+    allowed = 1.0 - targets["target"].to_numpy(dtype=float)
+    last = latest_order(risk.stockout, lead_times.distributions, lead_times.which, allowed)
+    dates = demand.period.dates(demand.period.index(demand.as_of)[0] + np.maximum(last, 1))
+    order_by = pd.Series(dates).where(last > 0)
+    out = (
+        demand.keys[["sku", "location"]].loc[np.repeat(np.arange(count), len(wanted))].reset_index(drop=True)
+    )
+    lost = risk.lost[:, at].astype(float)
+    money = lost * targets["shortage_cost"].to_numpy()[:, None]
+    return out.assign(
+        date=np.tile(demand.dates[at], count),
+        horizon=np.tile(wanted, count),
+        stockout_probability=risk.stockout[:, at].ravel().astype(float),
+        expected_on_hand=risk.on_hand[:, at].ravel().astype(float),
+        expected_lost_units=lost.ravel(),
+        expected_lost_money=money.ravel(),
+        unavoidable_probability=risk.early[:, at].ravel().astype(float),
+        unavoidable_lost_units=risk.early_lost[:, at].ravel().astype(float),
+        order_by=np.repeat(order_by.to_numpy(), len(wanted)),
+    )[COLUMNS]
+
+
+@njit(cache=True, nogil=True)
+def latest_order(
+    stockout: np.ndarray, lead_times: np.ndarray, which: np.ndarray, allowed: np.ndarray
+) -> np.ndarray:
+    """(n,) last step at whose start an order still comes before the shelf is empty; 0 if beyond the horizon.
+
+    stockout: (n, H) chance of having run out by the end of each step; lead_times: (u, Lmax + 1) chances;
+    which: (n,) row of them; allowed: (n,) chance of coming too late that is accepted
+    An order at step k with lead time l is there from step k + l on, so it is late if the shelf was out by
+    the end of step k + l - 1. Step 1, today's order, is given even where that is too late.
+    """
+    n, horizon = stockout.shape
+    out = np.zeros(n, dtype=np.int64)
+    for i in range(n):
+        if not stockout[i, horizon - 1] > allowed[i]:
+            continue
+        for k in range(1, horizon + 1):
+            late = 0.0
+            for lead in range(lead_times.shape[1]):
+                before = min(k + lead - 1, horizon)
+                if before > 0:
+                    late += lead_times[which[i], lead] * stockout[i, before - 1]
+            if late > allowed[i]:
+                out[i] = max(k - 1, 1)
+                break
+        if out[i] == 0:
+            out[i] = horizon
+    return out

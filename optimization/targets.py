@@ -1,0 +1,120 @@
+"""Targets: what each series is held for, from the policy that fits it most closely.
+
+It owns the choice of the policy row and the money behind it: what holding a unit costs, what missing
+one costs, and the service level that balances the two.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ingestion.errors import DataError
+from ingestion.periods import Period
+
+MEASURES = ("cycle_service", "fill_rate", "cost")
+COLUMNS = ["measure", "target", "holding_rate", "holding_cost", "shortage_cost", "unmet", "overstock_factor"]
+NUMBERS = ["target", "holding_rate", "holding_cost", "shortage_cost", "overstock_factor"]
+DIMENSIONS = ("location", "category", "sku")  # a later one is more specific
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What holds where no policy says otherwise.
+
+    target: cycle service level, in (0, 1)
+    holding_rate: share of the unit cost that holding a unit for a year costs
+    overstock_factor: stock above this many order-up-to levels is too much
+    unmet: what becomes of demand on an empty shelf: "backorder" or "lost"
+    """
+
+    target: float = 0.95
+    holding_rate: float = 0.25
+    overstock_factor: float = 1.2
+    unmet: str = "lost"
+
+
+def set_targets(
+    supply: pd.DataFrame, policies: pd.DataFrame | None, period: Period, defaults: Defaults | None = None
+) -> pd.DataFrame:
+    """The policy of each row of `supply`, with its costs filled in.
+
+    Columns: selector, measure, target, holding_cost, shortage_cost, unmet, overstock_factor.
+    supply: as supply.supply_terms gives it (sku, location, category, unit_cost, unit_price, review_periods)
+    policies: selector is a sku, a category, a location or *; the most specific one wins, in this order;
+        "sku:…", "category:…" and "location:…" name the dimension where a word is used in two
+    holding_cost: money per unit and period; from the rate and unit cost where not given
+    shortage_cost: money per unit short; else the margin, the price or the unit cost; 0 if all are unknown
+    target: for `cost` the newsvendor level, where both costs are known; else the default cycle service
+    """
+    defaults = defaults or Defaults()
+    chosen = _chosen(supply, policies)
+    out = pd.DataFrame({"selector": chosen["selector"].fillna("default")})
+    rate = chosen["holding_rate"].fillna(defaults.holding_rate)
+    holding = chosen["holding_cost"].fillna(rate * supply["unit_cost"].to_numpy() * period.days / 365.25)
+    margin = (supply["unit_price"] - supply["unit_cost"]).where(lambda m: m > 0)
+    loss = margin.fillna(supply["unit_price"]).fillna(supply["unit_cost"]).to_numpy(dtype=float)
+    shortage = chosen["shortage_cost"].fillna(pd.Series(loss))
+    balance = cost_target(holding, shortage, supply["review_periods"])
+    by_cost = (chosen["measure"] == "cost") & np.isfinite(balance)
+    measure = chosen["measure"].where((chosen["measure"] != "cost") | by_cost)
+    out["measure"] = measure.fillna("cycle_service")
+    out["target"] = np.where(
+        by_cost, balance, chosen["target"].where(measure.notna()).fillna(defaults.target)
+    )
+    out["holding_cost"], out["shortage_cost"] = holding, shortage.fillna(0.0)
+    out["unmet"] = chosen["unmet"].fillna(defaults.unmet)
+    out["overstock_factor"] = chosen["overstock_factor"].fillna(defaults.overstock_factor)
+    wrong = out[~((out["target"] > 0) & (out["target"] < 1))]
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise DataError(
+            f"policy {first['selector']!r}: target must lie in (0, 1), got {first['target']:g}; "
+            "write 95% as 0.95, and for no stock at all take the item out of the policy"
+        )
+    return out
+
+
+def cost_target(holding: pd.Series, shortage: pd.Series, review: pd.Series) -> np.ndarray:
+    """(n,) newsvendor level p / (p + h·R): a unit too many is held until the next order can be smaller.
+
+    holding: money per unit and period, h; shortage: money per unit short, p; review: periods, R
+
+    >>> cost_target(pd.Series([0.2]), pd.Series([1.0]), pd.Series([1])).round(4).tolist()
+    [0.8333]
+    """
+    held = holding.to_numpy(dtype=float) * np.maximum(review.to_numpy(dtype=float), 1.0)
+    missed = shortage.to_numpy(dtype=float)
+    known = (held > 0) & (missed > 0)
+    return np.divide(missed, missed + held, where=known, out=np.full(len(missed), np.nan))
+
+
+def _chosen(supply: pd.DataFrame, policies: pd.DataFrame | None) -> pd.DataFrame:
+    """(n,) rows of `policies`, NaN where none fits."""
+    table = pd.DataFrame() if policies is None else policies
+    table = table.reindex(columns=["selector", *COLUMNS]).reset_index(drop=True)
+    table = table.astype(dict.fromkeys(NUMBERS, "float64"))
+    _check(table)
+    row = pd.Series(np.nan, index=range(len(supply)))
+    for dimension in (None, *DIMENSIONS):
+        names = table["selector"].astype("str").str.removeprefix(f"{dimension}:")
+        fits = {name: at for at, name in enumerate(names)}
+        words = supply[dimension].reset_index(drop=True) if dimension else pd.Series("*", index=row.index)
+        row = words.map(fits).astype(float).fillna(row)
+    return table.reindex(row.to_numpy()).reset_index(drop=True)
+
+
+def _check(table: pd.DataFrame) -> None:
+    known = table["measure"].isna() | table["measure"].isin(MEASURES)
+    if not known.all():
+        raise DataError(
+            f"measure must be one of {', '.join(MEASURES)}, got {table['measure'][~known].iloc[0]!r}"
+        )
+    given = table["target"].notna() & (table["measure"] != "cost")
+    wrong = table[given & ~((table["target"] > 0) & (table["target"] < 1))]
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise DataError(
+            f"policy {first['selector']!r}: target must lie in (0, 1), got {first['target']:g}; "
+            "write 95% as 0.95"
+        )

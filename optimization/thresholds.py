@@ -1,0 +1,146 @@
+"""Thresholds: when to order, up to what level, how much of it is safety, and from where on it is too much.
+
+It owns the levels of periodic review (R, s, S). A series is looked at every R periods and orders when its
+position (stock and open orders) is below the reorder point s, enough for lead time and review; what is
+ordered takes it to at most S. With single units and no cost of ordering S is s: the base-stock policy
+(R, S). With lots, a minimum or a cost of ordering S lies one cycle quantity higher.
+"""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from forecasting.cumulative import CumulativeDemand
+from optimization.explanation import explain
+from optimization.lead_time import LeadTimes
+from optimization.protection import ProtectionDemand, protection_demand
+
+SHOWN = np.array([0.5, 0.9, 0.95, 0.99])
+COLUMNS = [
+    "sku", "location", "valid_from", "valid_until", "measure", "target", "supplier",
+    "lead_time_mean", "lead_time_q50", "lead_time_q90", "lead_time_q95", "review_periods",
+    "protection_mean", "protection_sd",
+    "protection_q50", "protection_q90", "protection_q95", "protection_q99",
+    "safety_stock", "reorder_point", "order_up_to", "overstock_level",
+    "from_demand", "from_lead_time", "from_review", "explanation", "lead_time_source", "model_version",
+    "data_as_of", "content_hash", "explanation_zh", "beyond_horizon", "never_delivered",
+]  # fmt: skip
+
+
+def derive_thresholds(
+    demand: CumulativeDemand,
+    supply: pd.DataFrame,
+    lead_times: LeadTimes,
+    targets: pd.DataFrame,
+    model_version: str = "",
+) -> pd.DataFrame:
+    """Thresholds of each series for the coming review interval, COLUMNS.
+
+    demand: (n,) series; supply, lead_times, targets: row by row as demand (supply_terms,
+        learn_lead_times, set_targets)
+    Levels are units, in whole ones where supply["whole"], rounded up. valid_until is the last day of the
+    review interval. from_demand + from_lead_time + from_review = safety_stock: with the lead time fixed at
+    its mean and no review; what the spread of the lead time adds; and the rest, review and rounding.
+    beyond_horizon is the chance that the protection interval is longer than the forecast.
+    """
+    whole = supply["whole"].to_numpy(dtype=bool)
+    review = supply["review_periods"].to_numpy(dtype=np.int64)
+    over = protection_demand(demand, lead_times, review)
+    mean, sd = over.moments()
+    exact = reorder_levels(over, targets)
+    point = round_up(exact, whole)
+    out = supply[["sku", "location", "supplier", "review_periods"]].reset_index(drop=True)
+    out = out.assign(protection_mean=mean, protection_sd=sd, reorder_point=point)
+    shown = over.quantile(SHOWN)
+    for column, level in enumerate(SHOWN):
+        out[f"protection_q{100 * level:.0f}"] = shown[:, column]
+        if level < 0.99:
+            out[f"lead_time_q{100 * level:.0f}"] = lead_times.quantile(level)
+    out["lead_time_mean"], out["lead_time_source"] = lead_times.mean, lead_times.source
+    out["never_delivered"] = lead_times.never
+    out["safety_stock"] = np.maximum(point - mean, 0.0)
+    out[["from_demand", "from_lead_time", "from_review"]] = _parts(
+        over, exact, out["safety_stock"].to_numpy()
+    )
+    pace = mean / np.maximum(lead_times.mean + review, 1.0)
+    out["order_up_to"] = point + cycle_quantity(supply, targets, pace) - np.where(whole, 1.0, 0.0)
+    out["measure"], out["target"] = targets["measure"].to_numpy(), targets["target"].to_numpy()
+    out["overstock_level"] = targets["overstock_factor"].to_numpy() * out["order_up_to"]
+    out["beyond_horizon"] = _beyond(lead_times, review, demand.horizon)
+    first = demand.period.index(demand.as_of)[0] + 1
+    out["valid_from"] = demand.period.dates(np.full(len(out), first))
+    out["valid_until"] = demand.period.dates(first + np.maximum(review, 1)) - pd.Timedelta(days=1)
+    out["model_version"], out["data_as_of"] = model_version, demand.as_of
+    out["explanation"], out["explanation_zh"] = explain(out, demand.period.name)
+    return out.assign(content_hash=_hashes(out))[COLUMNS]
+
+
+def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame) -> np.ndarray:
+    """(n,) units, not rounded: level over the protection interval that meets each row's target.
+
+    cycle_service, cost: the quantile at the target; fill_rate: the order-up-to level of that fill rate
+    """
+    target = targets["target"].to_numpy(dtype=float)
+    level = over.quantile(target[:, None])[:, 0]
+    fill = (targets["measure"] == "fill_rate").to_numpy()
+    if fill.any():
+        level[fill] = over.take(fill).fill_level(target[fill])
+    return level
+
+
+def cycle_quantity(supply: pd.DataFrame, targets: pd.DataFrame, pace: np.ndarray) -> np.ndarray:
+    """(n,) units ordered at least: one lot, the minimum, or what makes the cost of ordering worth it.
+
+    The last is the economic order quantity √(2Kλ/h), where it exceeds a review interval's demand.
+
+    pace: (n,) units of demand a period, λ; order_cost: K; holding_cost: h
+    """
+    whole = supply["whole"].to_numpy(dtype=bool)
+    least = np.maximum(supply["moq"].to_numpy(dtype=float), supply["lot_size"].to_numpy(dtype=float))
+    least = np.maximum(least, np.where(whole, 1.0, 0.0))
+    fixed, holding = supply["order_cost"].to_numpy(dtype=float), targets["holding_cost"].to_numpy(dtype=float)
+    known = (fixed > 0) & (holding > 0)
+    economic = np.sqrt(np.divide(2 * fixed * pace, holding, where=known, out=np.zeros(len(pace))))
+    useful = economic > pace * supply["review_periods"].to_numpy()
+    return np.where(useful, np.maximum(least, round_up(economic, whole)), least)
+
+
+def round_up(units: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Next whole number where `whole`; what single precision adds to a whole number does not count.
+
+    >>> round_up(np.array([37.00001, 37.2, 37.2]), np.array([True, True, False])).tolist()
+    [37.0, 38.0, 37.2]
+    """
+    return np.where(whole, np.ceil(units - 1e-4 - 1e-6 * units), units)
+
+
+def _parts(over: ProtectionDemand, level: np.ndarray, safety: np.ndarray) -> np.ndarray:
+    """(n, 3) units of the safety stock that demand, lead time and review (with rounding) account for."""
+    chance = np.clip(over.cdf(level), 0.01, 0.9999)[:, None]
+    fixed = over.at_mean_lead_time()
+    only_demand = fixed.lead_only()
+    with_review = fixed.quantile(chance)[:, 0] - fixed.moments()[0]
+    demand = only_demand.quantile(chance)[:, 0] - only_demand.moments()[0]
+    lead = np.where(over.certain(), 0.0, level - over.moments()[0] - with_review)
+    parts = np.stack([demand, lead, safety - demand - lead], axis=1)
+    parts[safety <= 0] = 0.0
+    return parts
+
+
+def _beyond(lead_times: LeadTimes, review: np.ndarray, horizon: int) -> np.ndarray:
+    reached = np.cumsum(lead_times.distributions, axis=1)
+    last = np.clip(horizon - review, -1, reached.shape[1] - 1)
+    inside = np.where(last < 0, 0.0, reached[lead_times.which, np.maximum(last, 0)])
+    return np.clip(1.0 - inside, 0.0, 1.0).round(9)
+
+
+def _hashes(frame: pd.DataFrame) -> list[str]:
+    """sha256 of all values of each row: the same thresholds give the same hash."""
+    numbers = list(frame.select_dtypes("number").columns)
+    packed = frame[numbers].to_numpy(dtype=np.float64)
+    words = [frame[name].astype(str) for name in frame.columns if name not in numbers]
+    return [
+        hashlib.sha256(row.tobytes() + "\x1f".join(texts).encode()).hexdigest()
+        for row, *texts in zip(packed, *words, strict=True)
+    ]
