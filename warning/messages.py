@@ -108,7 +108,7 @@ def _do(what: Recommendation, language: Language, currency: str, overdue: str) -
         money = _money(what["value"], currency, wording.VALUE[language])
     return wording.REMEDIES[what["type"]][language].format(
         quantity=quantity(what["quantity"], language),
-        supplier=wording.FROM[language].format(what["supplier"]) if what["supplier"] else "",
+        supplier=wording.FROM[what["type"]][language].format(what["supplier"]) if what["supplier"] else "",
         when=when,
         money=money,
         overdue=overdue,

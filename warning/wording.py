@@ -100,7 +100,10 @@ REMEDIES = {
 VALUE = {"en": " ({})", "zh": "（{}）"}
 COUNT = {"en": "Load a stock count for it.", "zh": "请导入库存数据。"}
 HOLD = {"en": " Hold back the {inbound} on order.", "zh": "暂缓在途 {inbound}。"}
-FROM = {"en": " from {}", "zh": "向 {} "}
+FROM = {
+    "order": {"en": " from {}", "zh": "向 {} "},
+    "expedite": {"en": " from {}", "zh": " {} 的"},
+}
 BY = {"en": " by {}", "zh": "{} 前"}
 ARRIVES = {"en": " (arrives {})", "zh": "（{} 到货）"}
 COSTS = {"en": ", cost {}", "zh": "，金额 {}"}
