@@ -80,7 +80,9 @@ class Settings(BaseSettings):
     )
     default_target: float = Field(0.95, gt=0, lt=1, description="a share in (0, 1); write 95 % as 0.95")
     warning: dict[str, Any] = Field(default_factory=dict, description="a preset and rules by name")
-    tables: dict[str, Any] = Field(default_factory=dict, repr=False, description="sources and inline tables")
+    tables: dict[str, Any] = Field(
+        default_factory=dict, repr=False, exclude=True, description="sources and inline tables"
+    )
 
     @field_validator("levels", mode="before")
     @classmethod
@@ -129,12 +131,11 @@ def read_settings(config: Path | None = None, **arguments: Any) -> Settings:
     Raises Problem naming where a value came from, the value and what to write instead.
     """
     origin: dict[str, str] = {}
-    values = _from_file(config, origin)
+    values, tables = _from_file(config, origin)
     try:
         environment = EnvSettingsSource(Settings)()
     except SettingsError as error:
         raise Problem(f"the environment: {error}; write tables as JSON") from None
-    environment.pop("tables", None)  # what to load stands in the file, where it can be reviewed
     given = {name: value for name, value in arguments.items() if value is not None}
     origin |= {name: PREFIX + name.upper() for name in environment}
     origin |= {name: "--" + name.replace("_", "-") for name in given}
@@ -143,13 +144,14 @@ def read_settings(config: Path | None = None, **arguments: Any) -> Settings:
     except ValidationError as error:
         raise Problem(_told(error, origin)) from None
     _ = settings.rules  # a rule that cannot be meant is refused now, not at the first evaluation
-    return settings
+    # What to load stands in the file alone, where it can be reviewed.
+    return settings.model_copy(update={"tables": tables})
 
 
-def _from_file(config: Path | None, origin: dict[str, str]) -> dict[str, Any]:
-    """Settings by name as the file gives them; notes where each came from."""
+def _from_file(config: Path | None, origin: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings by name, and sources and tables, as the file gives them; notes where each came from."""
     if config is None and not FILE.exists():
-        return {"tables": {}}
+        return {}, {}
     path = config or FILE
     content = _resolve(_parse(path), path, ())
     _check_names(path, "the file", content, (*SECTIONS, "warning", *PASSED_ON))
@@ -168,7 +170,7 @@ def _from_file(config: Path | None, origin: dict[str, str]) -> dict[str, Any]:
         _check_table(path, "sources", content["sources"])
         for name, said in content["sources"].items():
             _check_table(path, f"sources.{name}", said)
-    return values | {"tables": {name: content[name] for name in PASSED_ON if name in content}}
+    return values, {name: content[name] for name in PASSED_ON if name in content}
 
 
 def _parse(path: Path) -> dict[str, Any]:

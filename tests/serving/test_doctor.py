@@ -1,0 +1,100 @@
+"""The doctor: each pitfall is found at its limit, and a healthy workspace is left alone."""
+
+import pandas as pd
+import pytest
+
+from serving.doctor import Evidence, Finding, Limits, examine
+from warning.rules import default_rules
+
+TODAY = pd.Timestamp("2024-05-31")
+
+
+def ago(days: int) -> pd.Timestamp:
+    return TODAY - pd.Timedelta(days=days)
+
+
+def freshness(days: int) -> pd.DataFrame:
+    return pd.DataFrame({"source": ["pos", "erp"], "last_date": [ago(days), pd.NaT]})
+
+
+def alerts(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"alert_id": ["a", "b"], "state": "open", "opened_on": ago(1)} | columns)
+
+
+HEALTHY = {
+    "tables": ["demand", "stock", "supply_orders", "sourcing", "items"],
+    "freshness": freshness(4),
+    "demand_first": ago(179),
+    "demand_last": TODAY,
+    "champion": "model-1",
+    "trained_on": ago(30),
+    "thresholds_changed_on": ago(30),
+    "alerts": alerts(owner=["ann", "bob"]),
+    "rules": default_rules(),
+    "host": "127.0.0.1",
+    "horizon_end": ago(-60),
+    "holidays_until": ago(-60),
+    "workspace_mode": 0o40755,
+    "workspace_writable": True,
+}
+
+
+def findings(**change: object) -> list[Finding]:
+    return examine(Evidence(TODAY, **(HEALTHY | change)))
+
+
+def test_a_healthy_workspace_has_no_findings():
+    assert findings() == []
+
+
+def test_what_nobody_looked_at_is_not_reported():
+    assert examine(Evidence(TODAY)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "severity", "words"),
+    [
+        (
+            {"tables": ["demand", "stock", "sourcing"]},
+            "warning",
+            ["supply_orders", "lead times", "load orders"],
+        ),
+        ({"tables": ["stock", "supply_orders", "sourcing"]}, "error", ["demand", "nothing can be forecast"]),
+        ({"freshness": freshness(5)}, "warning", ["pos is stale", "2024-05-26, 5 days ago", "at most 4"]),
+        ({"demand_first": ago(178)}, "warning", ["history is shorter than 180", "179 days", "fallback"]),
+        ({"champion": ""}, "error", ["no model is champion", "forestock train"]),
+        ({"trained_on": ago(31)}, "warning", ["champion is old", "31 days ago", "forestock train"]),
+        ({"thresholds_changed_on": ago(31)}, "warning", ["thresholds have not changed", "forestock run"]),
+        ({"alerts": alerts(owner=["ann", None])}, "warning", ["no owner", "1 of 2"]),
+        ({"alerts": alerts(opened_on=[ago(7), ago(8)])}, "warning", ["older than 7 days", "1", "min_money"]),
+        ({"rules": default_rules()[:4]}, "warning", ["no rule sets an upper limit", "overstock"]),
+        ({"rules": default_rules()[4:]}, "warning", ["no rule sets a lower limit", "stockout_risk"]),
+        ({"host": "0.0.0.0"}, "error", ["without authentication", "0.0.0.0", "127.0.0.1"]),
+        ({"horizon_end": ago(-61)}, "note", ["passes the known holidays", "2024-07-31", "plans"]),
+        ({"workspace_writable": False}, "error", ["cannot be written", "right to write"]),
+        ({"workspace_mode": 0o40777}, "error", ["every account", "0o777", "chmod o-w"]),
+    ],
+)
+def test_each_pitfall_is_found_just_beyond_its_limit(change, severity, words):
+    found = findings(**change)
+    assert [finding.severity for finding in found] == [severity]
+    text = " | ".join((found[0].what, found[0].value, found[0].remedy))
+    for word in words:
+        assert word in text
+
+
+def test_a_host_that_asks_for_a_key_may_be_reached():
+    assert findings(host="0.0.0.0", authenticated=True) == []
+
+
+def test_a_weekly_source_may_be_a_week_older():
+    assert findings(freshness=freshness(10), period_days=7.0) == []
+
+
+def test_answered_alerts_may_be_old():
+    assert findings(alerts=alerts(opened_on=ago(90), state="acknowledged")) == []
+
+
+def test_limits_can_be_set_and_the_worst_comes_first():
+    found = findings(champion="", freshness=freshness(1), limits=Limits(stale_data=-1), horizon_end=ago(-99))
+    assert [finding.severity for finding in found] == ["error", "warning", "note"]
