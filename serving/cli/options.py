@@ -1,0 +1,63 @@
+"""What every command takes, and how it turns into settings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from ingestion.errors import Problem
+from serving.settings import Settings, read_settings
+
+Workspace = Annotated[
+    Path | None, typer.Option("--workspace", help="Folder that keeps everything (default .forestock).")
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Configuration (default forestock.toml, where it exists).")
+]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Date up to which is known (default: last date in the data).")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="File to write: .parquet, .csv, .json or .ndjson (default: CSV to stdout).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")]
+
+
+def settings_of(workspace: Path | None, config: Path | None, **given: object) -> Settings:
+    """Settings from defaults, the file, the environment and the command line, in rising order."""
+    return read_settings(config=config, workspace=workspace, **given)
+
+
+def date_of(text: str | None) -> pd.Timestamp | None:
+    """A date as typed on the command line."""
+    if text is None:
+        return None
+    try:
+        return pd.Timestamp(pd.to_datetime(text, format="%Y-%m-%d"))
+    except ValueError:
+        raise Problem(f"--as-of must be a date, got {text!r}; write it as 2024-12-31") from None
+
+
+def numbers_of(text: str, option: str) -> list[float]:
+    """Comma-separated numbers as typed on the command line."""
+    try:
+        numbers = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        numbers = []
+    if not numbers:
+        raise Problem(f"{option} must be numbers separated by commas, got {text!r}; for example 7,14,28")
+    return numbers
+
+
+def seconds_of(text: str) -> float:
+    """A length of time as typed on the command line.
+
+    >>> seconds_of("1h"), seconds_of("90s")
+    (3600.0, 90.0)
+    """
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units or not number.replace(".", "", 1).isdigit() or float(number) == 0:
+        raise Problem(f"--every must be a length of time, got {text!r}; write it as 30m, 1h or 1d")
+    return float(number) * units[unit]

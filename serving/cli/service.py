@@ -1,0 +1,97 @@
+"""Commands that put the rooms together: run, serve, demo."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serving.cli import show
+from serving.cli.options import AsOf, Config, Json, Workspace, date_of, seconds_of, settings_of
+from serving.settings import Settings
+
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on (default 127.0.0.1).")]
+Port = Annotated[int | None, typer.Option("--port", help="Port (default 8000).")]
+
+
+def run(
+    folder: Annotated[Path | None, typer.Argument(help="Folder with the tables (default: the last loaded).")] = None,
+    workspace: Workspace = None,
+    config: Config = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> None:
+    """The daily job: load → train if due → thresholds → risk → watch."""
+    from serving import pipeline
+
+    settings = settings_of(workspace, config)
+    with show.progress() as stage:
+        result = pipeline.run(settings, folder, date_of(as_of), stage)
+    show.summary(result.summary(), json)
+    if not json:
+        show.alerts(result.open)
+    if result.quarantined:
+        raise typer.Exit(4)
+    if len(result.open):
+        raise typer.Exit(3)
+
+
+def serve(
+    host: Host = None,
+    port: Port = None,
+    every: Annotated[str, typer.Option(help="How often the daily job runs; 0 = never.")] = "1d",
+    workspace: Workspace = None,
+    config: Config = None,
+    as_of: AsOf = None,
+) -> None:
+    """Serve the pages and the API, and run the daily job on schedule."""
+    settings = settings_of(workspace, config, host=host, port=port)
+    _serve(settings, None if every == "0" else seconds_of(every), as_of, config)
+
+
+def demo(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after the summary.")] = False,
+    items: Annotated[int, typer.Option(min=5, help="Items of the simulated retailer.")] = 200,
+    seed: Annotated[int, typer.Option(help="Another seed, another retailer.")] = 0,
+    host: Host = None,
+    port: Port = None,
+    workspace: Workspace = None,
+    config: Config = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> None:
+    """The whole walk on a simulated retailer, then serve it."""
+    from ingestion.retailer import simulate
+    from serving import pipeline
+
+    settings = settings_of(workspace or Path(".forestock/demo"), config, host=host, port=port)
+    with show.progress() as stage:
+        stage("simulating a retailer")
+        folder = settings.workspace / "tables"
+        simulate(seed=seed, items=items).write(folder)
+        result = pipeline.run(settings, folder, date_of(as_of), stage)
+    show.summary(result.summary(), json)
+    if not json:
+        show.words.print("\nThe three worst:")
+        show.alerts(result.open, 3)
+    if not no_serve:
+        _serve(settings, None, as_of, config)
+
+
+def _serve(settings: Settings, every: float | None, as_of: str | None, config: Path | None) -> None:
+    import uvicorn
+
+    from serving.api.app import create_app
+    from serving.jobs import scheduler
+    from serving.results import Results
+    from serving.store.store import Store
+
+    store = Store.open(settings.database_url.get_secret_value())
+    app = create_app(settings, store, Results(settings.workspace / "results"))
+    if not store.ready().ready:
+        show.words.print("Nothing has been computed yet; in another window: forestock run DIR")
+    show.words.print(f"Serving on [bold]http://{settings.host}:{settings.port}[/] — stop with Ctrl+C")
+    with scheduler(settings, every, config, as_of):
+        uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False)
+
+
+COMMANDS = (run, serve, demo)

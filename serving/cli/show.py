@@ -1,0 +1,78 @@
+"""What a person sees: words and progress on stderr, data on stdout."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from serving.results import to_csv, to_json, write_table
+
+words = Console(stderr=True)
+
+
+@contextmanager
+def progress() -> Iterator[Any]:
+    """A spinner with the stage at work and the seconds it has taken; `yield`s the function that names a stage."""
+    started = time.monotonic()
+    with words.status("starting") as status:
+
+        def stage(name: str) -> None:
+            seconds = time.monotonic() - started
+            status.update(name)
+            if not words.is_terminal:
+                words.print(f"{seconds:6.1f} s  {name}", highlight=False)
+
+        yield stage
+
+
+def summary(values: dict[str, Any], as_json: bool) -> None:
+    """The command's result in a few lines, or as JSON on stdout."""
+    if as_json:
+        sys.stdout.write(json.dumps(values, default=str, ensure_ascii=False) + "\n")
+        return
+    for name, value in values.items():
+        words.print(f"[dim]{name.replace('_', ' '):<22}[/] ", end="")
+        words.print(str(value), markup=False, highlight=False)
+
+
+def table(frame: pd.DataFrame, title: str, rows: int = 20) -> None:
+    """The first rows of a frame as a table on stderr."""
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for column in frame.columns:
+        grid.add_column(str(column), overflow="fold")
+    for row in frame.head(rows).itertuples(index=False):
+        grid.add_row(*("" if pd.isna(cell) else str(cell) for cell in row))
+    words.print(grid)
+    if len(frame) > rows:
+        words.print(f"… and {len(frame) - rows} more")
+
+
+def deliver(frame: pd.DataFrame, out: Path | None, as_json: bool) -> None:
+    """Write a command's data to its file, or as CSV to stdout; with JSON, stdout tells where it went."""
+    if out is None:
+        sys.stdout.write((to_json(frame) if as_json else to_csv(frame)).decode())
+        return
+    write_table(frame, out)
+    if as_json:
+        summary({"rows": len(frame), "out": str(out)}, True)
+    else:
+        words.print(f"{len(frame):,} rows → {out}", highlight=False)
+
+
+def alerts(frame: pd.DataFrame, rows: int = 10) -> None:
+    """The worst open alerts with their reason and remedy, as a planner reads them."""
+    colour = {"critical": "red", "warning": "dark_orange", "notice": "yellow"}
+    for alert in frame.head(rows).itertuples():
+        words.print(f"[{colour[str(alert.tier)]}]● {alert.tier:<8}[/] ", end="")
+        words.print(str(alert.title), style="bold", markup=False, highlight=False)
+        words.print(f"           {alert.reason}", markup=False, highlight=False)
+        words.print(f"           → {alert.remedy}", markup=False, highlight=False)
+    if len(frame) > rows:
+        words.print(f"… and {len(frame) - rows} more: forestock serve")

@@ -1,0 +1,101 @@
+"""Facts: what the rules can see of each sku at each location, joined from the stages of the walk.
+
+It owns the join and nothing else: every number comes from the stage that computed it. The columns are those
+of `warning.facts`, further ones serve selectors.
+"""
+
+import numpy as np
+import pandas as pd
+
+from forecasting.cumulative import CumulativeDemand
+from optimization.lead_time import LeadTimes
+from optimization.position import Inbound
+
+ITEM = ["name", "category", "subcategory", "brand", "lifecycle", "unit_price"]
+LEVELS = ["safety_stock", "reorder_point", "order_up_to", "overstock_level"]
+AT_END = [
+    "stockout_probability",
+    "expected_lost_units",
+    "expected_lost_money",
+    "unavoidable_probability",
+    "unavoidable_lost_units",
+]
+EXPECTED = 0.5  # the day by which a shelf is more likely out than not
+
+
+def assemble_facts(
+    demand: CumulativeDemand,
+    items: pd.DataFrame,
+    supply: pd.DataFrame,
+    lead_times: LeadTimes,
+    *,
+    thresholds: pd.DataFrame,
+    position: pd.DataFrame,
+    inbound: Inbound,
+    risk: pd.DataFrame | None,
+    orders: pd.DataFrame,
+) -> pd.DataFrame:
+    """One row per series, in demand's order.
+
+    supply, lead_times, thresholds, position: row by row as demand
+    risk: long, all periods of the forecast; None where no stock was ever counted
+    orders: recommended orders, at most one counted per series (the first)
+    """
+    n, days = len(demand.keys), demand.period.days
+    review = supply["review_periods"].to_numpy(dtype=np.int64)
+    lead = np.ceil(lead_times.mean - 1e-9).astype(np.int64)
+    step = np.clip(lead + review, 1, demand.horizon)
+    facts = demand.keys[["sku", "location"]].reset_index(drop=True)
+    about = items.drop_duplicates("sku").reindex(columns=["sku", *ITEM])
+    facts = facts.merge(about, on="sku", how="left", sort=False)
+    facts["unit_cost"] = supply["unit_cost"].to_numpy()
+    facts[["on_hand", "reserved"]] = position[["on_hand", "reserved"]].to_numpy()
+    facts = facts.assign(**_inbound(demand.keys, inbound, lead))
+    used = np.where(lead > 0, demand.mean[np.arange(n), np.clip(lead, 1, demand.horizon) - 1], 0.0)
+    facts["projected"] = facts["on_hand"] - facts["reserved"] + facts["inbound"] - used
+    facts[LEVELS] = thresholds[LEVELS].to_numpy()
+    for level in ("q50", "q90"):
+        facts[f"lead_time_{level}"] = thresholds[f"lead_time_{level}"].to_numpy() * days
+    if risk is not None:
+        facts = facts.assign(**_risk(risk, n, demand.horizon, step, days))
+        out = (facts["on_hand"] - facts["reserved"]) <= 0
+        facts["days_to_stockout"] = facts["days_to_stockout"].mask(out, 0.0)
+    wanted = orders.drop_duplicates(["sku", "location"])[
+        ["sku", "location", "quantity", "supplier", "cost", "arrives_on"]
+    ].rename(
+        columns={
+            "quantity": "order_quantity",
+            "supplier": "order_supplier",
+            "cost": "order_cost",
+            "arrives_on": "order_arrives_on",
+        }
+    )
+    facts = facts.merge(wanted, on=["sku", "location"], how="left", sort=False)
+    return facts.assign(order_quantity=facts["order_quantity"].fillna(0.0))
+
+
+def _inbound(keys: pd.DataFrame, inbound: Inbound, lead: np.ndarray) -> dict[str, np.ndarray]:
+    """Units likely to arrive within the lead time, and overdue units with the supplier that owes the most."""
+    index = pd.MultiIndex.from_frame(keys[["sku", "location"]])
+    row = index.get_indexer(pd.MultiIndex.from_frame(inbound.orders[["sku", "location"]]))
+    known = row >= 0
+    quantity = inbound.orders["quantity"].to_numpy(dtype=float)
+    likely = known & (inbound.within(np.where(known, lead[row], 0)) >= EXPECTED)
+    late = known & inbound.orders["overdue"].to_numpy(dtype=bool)
+    owed = inbound.orders.assign(row=row)[late].sort_values("quantity", ascending=False, kind="stable")
+    supplier = owed.drop_duplicates("row").set_index("row")["supplier"].reindex(range(len(keys)))
+    return {
+        "inbound": np.bincount(row[likely], weights=quantity[likely], minlength=len(keys)),
+        "late": np.bincount(row[late], weights=quantity[late], minlength=len(keys)),
+        "late_supplier": supplier.to_numpy(dtype=object),
+    }
+
+
+def _risk(risk: pd.DataFrame, n: int, horizon: int, step: np.ndarray, days: float) -> dict[str, np.ndarray]:
+    """The risk by the end of lead time and review, and the day by which the shelf is probably out."""
+    grid = {name: risk[name].to_numpy(dtype=float).reshape(n, horizon) for name in AT_END}
+    out = {name: values[np.arange(n), step - 1] for name, values in grid.items()}
+    passed = grid["stockout_probability"] >= EXPECTED
+    first = (passed.argmax(axis=1) + 1) * days
+    order_by = risk["order_by"].to_numpy().reshape(n, horizon)[:, 0]
+    return out | {"days_to_stockout": np.where(passed.any(axis=1), first, np.nan), "order_by": order_by}

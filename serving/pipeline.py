@@ -1,0 +1,189 @@
+"""The pipeline: what each command does with a walk, and where it leaves the result.
+
+load fills the warehouse; the walk computes; publish leaves a snapshot and the larger tables; watch decides
+on alerts and keeps them; run is all of it in order.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ingestion import loading
+from ingestion.errors import Problem
+from ingestion.loading import LoadReport
+from ingestion.warehouse import Warehouse
+from serving.results import Results, write_bytes
+from serving.settings import Settings
+from serving.store.store import Store
+from serving.walk import Stage, Walk
+from warning.alerts import rank
+from warning.engine import evaluate
+
+SHOWN_DAYS = 400.0  # of history that the item page draws
+SUMS = {"day": (7, 14, 28), "week": (1, 2, 4), "month": (1, 2, 3)}
+LAST_FOLDER = "last-load.json"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What an evaluation of the warnings found.
+
+    open: all alerts that are open now, the most money at risk first
+    opened, resolved: how many began and ended with this evaluation
+    """
+
+    as_of: pd.Timestamp
+    series: int
+    open: pd.DataFrame
+    opened: int
+    resolved: int
+    quarantined: int = 0
+
+    def summary(self) -> dict[str, Any]:
+        """The result in a few words, for people and programs."""
+        tiers = self.open["tier"].value_counts()
+        return {
+            "as_of": self.as_of.date().isoformat(),
+            "items_watched": self.series,
+            "alerts_open": len(self.open),
+            "by_tier": {tier: int(tiers.get(tier, 0)) for tier in ("critical", "warning", "notice")},
+            "money_at_risk": round(float(self.open["money_at_risk"].sum()), 2),
+            "opened": self.opened,
+            "resolved": self.resolved,
+            "quarantined": self.quarantined,
+            "worst": [
+                {key: str(row[key]) for key in ("tier", "sku", "location", "title", "reason", "remedy")}
+                for row in self.open.head(3).to_dict("records")
+            ],
+        }
+
+
+def load(settings: Settings, folder: Path | None, stage: Stage) -> LoadReport:
+    """Read, check and store all tables; without a folder, those of the folder loaded last."""
+    remembered = settings.workspace / LAST_FOLDER
+    if folder is None and remembered.exists():
+        folder = Path(json.loads(remembered.read_text(encoding="utf-8"))["folder"])
+    if folder is None and not settings.tables:
+        raise Problem("there is nothing to load: name a folder, or describe [sources.…] in forestock.toml")
+    stage("reading and checking tables")
+    report = loading.load(folder, settings.ingestion, Warehouse(settings.workspace / "warehouse"))
+    if folder is not None:
+        write_bytes(remembered, json.dumps({"folder": str(folder.resolve())}).encode())
+    return report
+
+
+def daily_forecast(walk: Walk, horizon: int | None, levels: Sequence[float]) -> pd.DataFrame:
+    """Per sku, location and date: mean and quantiles of that period alone, units."""
+    demand, steps = walk.demand, horizon or walk.horizon
+    mean, quantiles = demand.daily(list(levels))
+    frame = demand.keys.loc[np.repeat(np.arange(len(demand.keys)), steps)].reset_index(drop=True)
+    frame = frame.assign(date=np.tile(demand.dates[:steps], len(demand.keys)), mean=mean[:, :steps].ravel())
+    return frame.assign(**_columns(levels, quantiles[:, :steps]), **_method(walk, steps))
+
+
+def cumulative_forecast(walk: Walk, horizons: Sequence[int] | None, levels: Sequence[float]) -> pd.DataFrame:
+    """Per sku, location and horizon: mean and quantiles of the sum of demand over that many periods, units."""
+    sums = sorted(set(horizons or SUMS[walk.period.name]))
+    if sums[0] < 1:
+        raise Problem(f"--horizons must be 1 or more periods, got {sums[0]}; for example 7,14,28")
+    demand, at = walk.demand, np.array(sums) - 1
+    frame = demand.keys.loc[np.repeat(np.arange(len(demand.keys)), len(sums))].reset_index(drop=True)
+    frame = frame.assign(horizon=np.tile(sums, len(demand.keys)), mean=demand.mean[:, at].ravel())
+    return frame.assign(**_columns(levels, demand.quantile(list(levels))[:, at]), **_method(walk, len(sums)))
+
+
+def _columns(levels: Sequence[float], quantiles: np.ndarray) -> dict[str, np.ndarray]:
+    return {f"q{level:g}": quantiles[:, :, k].ravel() for k, level in enumerate(levels)}
+
+
+def _method(walk: Walk, repeats: int) -> dict[str, np.ndarray]:
+    """Which model made each row, so that a fallback shows."""
+    return {"method": np.repeat(np.asarray(walk.demand.method, dtype=object), repeats)}
+
+
+def risk_ahead(walk: Walk, horizon: int | None) -> pd.DataFrame:
+    """The risk of the next `horizon` periods, by default all that are forecast."""
+    risk = walk.risk
+    return risk[risk["horizon"] <= (horizon or walk.horizon)].reset_index(drop=True)
+
+
+def publish(walk: Walk, store: Store) -> None:
+    """Leave what the walk computed where pages and programs read it."""
+    walk.stage("publishing")
+    tables = {"thresholds": walk.thresholds, "positions": walk.facts, "orders": walk.orders}
+    larger = {
+        "forecast": daily_forecast(walk, None, walk.settings.levels),
+        "cumulative": cumulative_forecast(walk, None, walk.settings.levels),
+        "history": _history(walk),
+        "inbound": _inbound(walk),
+    }
+    if walk.position["on_hand"].notna().any():
+        larger["risk"] = walk.risk
+    Results(walk.settings.workspace / "results").write(walk.as_of, larger)
+    store.publish(walk.as_of, walk.digest, walk.model.version, tables, at=datetime.now(UTC))
+
+
+def _history(walk: Walk) -> pd.DataFrame:
+    """What was sold over the last year or so, as the item page draws it."""
+    panel = walk.panel
+    count = min(panel.length, int(SHOWN_DAYS / panel.period.days))
+    rows = np.repeat(np.arange(panel.series), count)
+    frame = panel.keys.loc[rows].reset_index(drop=True)
+    frame = frame.assign(
+        date=np.tile(panel.dates[panel.length - count : panel.length], panel.series),
+        quantity=panel.sold[:, -count:].ravel(),
+        in_stock=panel.in_stock[:, -count:].ravel(),
+        promotion=np.nan_to_num(panel.promotion[:, -count:]).ravel(),
+    )
+    return frame[np.isfinite(frame["quantity"])].reset_index(drop=True)
+
+
+def _inbound(walk: Walk) -> pd.DataFrame:
+    orders = walk.inbound.orders[["sku", "location", "expected_on", "quantity"]]
+    orders = orders.rename(columns={"expected_on": "date"}).dropna(subset=["date"])
+    return orders.groupby(["sku", "location", "date"], as_index=False)["quantity"].sum()
+
+
+def watch(walk: Walk) -> Watched:
+    """Evaluate the rules against the walk's facts, publish what they rest on, keep the alerts."""
+    store = Store.open(walk.settings.database_url.get_secret_value())
+    try:
+        facts = walk.facts
+        publish(walk, store)
+        walk.stage("evaluating warnings")
+        today = walk.period.end(walk.as_of)
+        decision = evaluate(facts, walk.settings.rules, today, store.open_alerts(), walk.settings.currency)
+        store.apply(decision, datetime.now(UTC))
+        remaining = rank(store.open_alerts())
+    finally:
+        store.close()
+    return Watched(walk.as_of, len(facts), remaining, len(decision.opened), len(decision.resolved))
+
+
+def run(settings: Settings, folder: Path | None, as_of: pd.Timestamp | None, stage: Stage) -> Watched:
+    """The daily job: load → train if due → thresholds → risk → watch."""
+    report = load(settings, folder, stage)
+    watched = watch(Walk(settings, as_of, stage))
+    return Watched(**{**vars(watched), "quarantined": len(report.quarantined)})
+
+
+def summary_of_load(report: LoadReport) -> dict[str, Any]:
+    """What a load did, in a few words."""
+    return {
+        "accepted": report.accepted,
+        "quarantined": len(report.quarantined),
+        "unchanged": report.unchanged,
+        "history_days": report.health.history_days,
+        "reconciliation_differences": len(report.health.reconciliation),
+        **({"left_out": report.left_out} if report.left_out else {}),
+        **({"repeats": report.repeats} if report.repeats else {}),
+        **({"ignored_columns": report.ignored_columns} if report.ignored_columns else {}),
+        **({"ignored_files": report.ignored_files} if report.ignored_files else {}),
+        **({"notes": report.notes} if report.notes else {}),
+    }

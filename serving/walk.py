@@ -1,0 +1,262 @@
+"""The walk through the rooms for one as-of date: each property is a stage, computed once, on the page in order.
+
+tables → lead times → panel → model → demand → thresholds → position → risk → orders → facts. Everything a
+command, a page or the daily job shows is one of these.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import pandas as pd
+
+from forecasting.cumulative import CumulativeDemand
+from forecasting.models import DemandModel
+from forecasting.panel import Panel, build_panel
+from forecasting.training import TrainingReport, train
+from ingestion.contracts import TABLES
+from ingestion.errors import Problem
+from ingestion.periods import Period
+from ingestion.warehouse import Warehouse
+from optimization.lead_time import LeadTimes, learn_lead_times
+from optimization.planning import recommend_orders
+from optimization.position import Inbound, expect_arrivals, on_shelf
+from optimization.risk import stockout_risk
+from optimization.supply import supply_terms
+from optimization.targets import Defaults, set_targets
+from optimization.thresholds import derive_thresholds
+from serving.facts import assemble_facts
+from serving.settings import Settings
+
+Stage = Callable[[str], None]
+# Periods ahead that are always forecast, and the most that lead times may ask for.
+SHORTEST = {"day": 28, "week": 8, "month": 6}
+LONGEST = {"day": 120, "week": 52, "month": 24}
+LIKELY = 0.95  # lead times up to this quantile set the horizon
+RETRAIN_DAYS = 28.0
+
+
+class Walk:
+    """One as-of date's way from tables to facts.
+
+    settings: of the workspace
+    as_of: a date; the last period that was complete by then counts; None takes the last in the data
+    stage: told what is being computed
+    horizon: periods that must be forecast, where more than lead times ask for
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        as_of: pd.Timestamp | None = None,
+        stage: Stage = lambda _name: None,
+        horizon: int | None = None,
+    ) -> None:
+        self.settings, self.stage = settings, stage
+        self.warehouse = Warehouse(settings.workspace / "warehouse")
+        self.as_of = last_complete(self.warehouse, as_of)
+        self._asked = horizon or 0
+
+    @property
+    def period(self) -> Period:
+        """The clock of the workspace."""
+        return self.warehouse.period
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables as known at the as-of date; what was not loaded is empty."""
+        self.stage(f"reading tables as of {self.as_of.date()}")
+        return {name: self.warehouse.read(name, self.as_of) for name in TABLES}
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash of the data as known at the as-of date."""
+        return self.warehouse.digest(self.as_of)
+
+    def lead_times_of(self, keys: pd.DataFrame) -> tuple[pd.DataFrame, LeadTimes]:
+        """Supply terms of some sku-locations and the lead times of their suppliers, row by row."""
+        supply = supply_terms(keys, self.tables, self.period)
+        learned = learn_lead_times(
+            self.tables["supply_orders"],
+            supply,
+            self.period,
+            self.as_of,
+            default_days=self.settings.default_lead_time_days,
+        )
+        return supply, learned
+
+    @cached_property
+    def horizon(self) -> int:
+        """Periods ahead that are forecast: the longest protection interval that lead times make likely."""
+        least, most = SHORTEST[self.period.name], LONGEST[self.period.name]
+        keys = self.tables["demand"][["sku", "location"]].drop_duplicates()
+        likely = 0
+        if len(keys) and not self.settings.horizon:
+            supply, lead_times = self.lead_times_of(keys)
+            likely = int((lead_times.quantile(LIKELY) + supply["review_periods"].to_numpy()).max())
+        return max(self.settings.horizon or min(max(least, likely), most), self._asked)
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The history as arrays, with the known future."""
+        horizon = self.horizon
+        self.stage("laying out history")
+        return build_panel(
+            self.tables, self.period, self.as_of, horizon, self.warehouse.absent, self.settings.country
+        )
+
+    def train(self) -> TrainingReport:
+        """Fit candidates, judge them, keep the winner in the model registry."""
+        from forecasting import tracking  # the tracking library takes seconds to import
+
+        panel = self.panel
+        self.stage(f"training on {panel.series} series × {panel.length} periods")
+        report = train(panel, threads=self.settings.threads)
+        self.stage("recording the run")
+        kept = tracking.record(
+            report, self.settings.tracking_uri, self.settings.workspace / "models", data_digest=self.digest
+        )
+        self.__dict__["model"] = kept
+        return report
+
+    @cached_property
+    def model(self) -> DemandModel:
+        """The model in force: the newest one that knew nothing after the as-of date; trained now if due."""
+        from forecasting import tracking
+
+        found = tracking.in_force(self.settings.tracking_uri, self.settings.workspace / "models", self.as_of)
+        if found is not None and not self._is_due(found):
+            return found
+        self.train()
+        return self.__dict__["model"]
+
+    def _is_due(self, model: DemandModel) -> bool:
+        age = (self.as_of - pd.Timestamp(model.as_of)) / pd.Timedelta(days=1)
+        return age >= RETRAIN_DAYS or model.about["horizon"] < self.horizon
+
+    @cached_property
+    def demand(self) -> CumulativeDemand:
+        """The distribution of demand summed over the periods ahead."""
+        model = self.model
+        self.stage("forecasting")
+        return model.predict(self.panel, self.horizon)
+
+    @cached_property
+    def _supply(self) -> tuple[pd.DataFrame, LeadTimes]:
+        return self.lead_times_of(self.demand.keys)
+
+    @property
+    def supply(self) -> pd.DataFrame:
+        """Supply terms, row by row as demand."""
+        return self._supply[0]
+
+    @property
+    def lead_times(self) -> LeadTimes:
+        """Lead-time distributions, row by row as demand."""
+        return self._supply[1]
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """What each series is held for, row by row as demand."""
+        defaults = Defaults(target=self.settings.default_target)
+        return set_targets(self.supply, self.tables["policies"], self.period, defaults)
+
+    @cached_property
+    def thresholds(self) -> pd.DataFrame:
+        """Safety stock, reorder point, order-up-to and overstock level."""
+        demand = self.demand
+        self.stage("deriving thresholds")
+        return derive_thresholds(demand, self.supply, self.lead_times, self.targets, self.model.version)
+
+    @cached_property
+    def position(self) -> pd.DataFrame:
+        """The latest count of each series."""
+        return on_shelf(self.demand.keys, self.tables["stock"])
+
+    @cached_property
+    def inbound(self) -> Inbound:
+        """Open orders and when they are likely to arrive."""
+        return expect_arrivals(
+            self.tables["supply_orders"],
+            self.tables["sourcing"],
+            self.period,
+            self.as_of,
+            self.horizon,
+            default_days=self.settings.default_lead_time_days,
+        )
+
+    @cached_property
+    def risk(self) -> pd.DataFrame:
+        """The chance of running out, period by period; needs counted stock."""
+        if self.position["on_hand"].isna().all():
+            raise Problem(
+                f"risk needs stock counts, there is none up to {self.as_of.date()}; "
+                "load a stock table (sku, location, as_of, on_hand)"
+            )
+        demand = self.demand
+        self.stage("projecting stock")
+        return stockout_risk(
+            demand, self.supply, self.lead_times, self.targets, position=self.position, inbound=self.inbound
+        )
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """Recommended orders."""
+        thresholds = self.thresholds
+        self.stage("planning orders")
+        return recommend_orders(
+            self.demand,
+            self.supply,
+            self.lead_times,
+            self.targets,
+            thresholds=thresholds,
+            position=self.position,
+            inbound=self.inbound,
+        )
+
+    @cached_property
+    def facts(self) -> pd.DataFrame:
+        """What a warning rule can see of each series."""
+        counted = self.position["on_hand"].notna().any()
+        facts = assemble_facts(
+            self.demand,
+            self.tables["items"],
+            self.supply,
+            self.lead_times,
+            thresholds=self.thresholds,
+            position=self.position,
+            inbound=self.inbound,
+            risk=self.risk if counted else None,
+            orders=self.orders,
+        )
+        return facts.assign(
+            data_as_of=self.as_of, data_digest=self.digest, model_version=self.model.version
+        )
+
+
+def last_complete(warehouse: Warehouse, as_of: pd.Timestamp | None) -> pd.Timestamp:
+    """First date of the last period that was complete on a date; None: on the last date of the data.
+
+    A date that names a period (its first) or ends it means that period; within one, the period before.
+    """
+    first, last = warehouse.first_date(), warehouse.last_date()
+    period = warehouse.period
+    date = last if as_of is None else as_of.normalize()
+    start = period.start(pd.DatetimeIndex([date]))[0]
+    named = as_of is not None or _names_periods(warehouse)
+    if date != period.end(date) and not (named and date == start):
+        start = period.dates(period.index(date) - 1)[0]
+    if start < period.start(pd.DatetimeIndex([first]))[0]:
+        raise Problem(
+            f"the as-of date must not lie before the first demand ({first.date()}), got {date.date()}; "
+            f"name one up to {last.date()}"
+        )
+    return start
+
+
+def _names_periods(warehouse: Warehouse) -> bool:
+    """Whether demand is recorded by period, each named by its first date, and not by the day within it."""
+    if warehouse.period.name == "day":
+        return True
+    dates = pd.DatetimeIndex(warehouse.read("demand", columns=["date"])["date"].unique())
+    return bool((warehouse.period.start(dates) == dates).all())
+
