@@ -118,6 +118,11 @@ class Settings(BaseSettings):
         return {"workspace": {key: value for key, value in clock.items() if value is not None}, **self.tables}
 
     @property
+    def tracking_uri(self) -> str:
+        """Where MLflow keeps runs and models, in clear."""
+        return self.mlflow_tracking_uri.get_secret_value()
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """The warning rules: the preset with its changes."""
         return configured_rules(self.warning)

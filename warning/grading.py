@@ -135,11 +135,15 @@ def _at_risk(
     """Units and money at risk, (n,) each.
 
     A shortage risks the expected lost sales at the selling price (at cost where no price is known); an
-    overstock ties up its surplus above the basis at cost.
+    overstock ties up, at cost, its surplus above the basis, or above the order-up-to level where the basis
+    is the overstock level: that one says when it is too much, not how much is healthy.
     """
     cost = facts["unit_cost"].to_numpy()
     if rule.kind == "overstock":
-        surplus = np.maximum(stock - np.maximum(basis, 0.0), 0.0)
+        healthy = basis
+        if rule.basis == "overstock_level":
+            healthy = np.fmin(facts["order_up_to"].to_numpy(), basis)
+        surplus = np.maximum(stock - np.maximum(healthy, 0.0), 0.0)
         return surplus, surplus * cost
     price = facts["unit_price"].fillna(facts["unit_cost"]).to_numpy()
     lost = facts["expected_lost_units"].to_numpy()

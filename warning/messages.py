@@ -73,7 +73,8 @@ def _reason(alert: Mapping[str, Any], words: Mapping[str, str], language: Langua
     units = quantity(alert["units_at_risk"], language)
     money = _money(alert["money_at_risk"], currency, wording.VALUE[language])
     if kind == "overstock":
-        return text + wording.SURPLUS[language].format(units=units, money=money)
+        healthy = quantity(alert["stock"] - alert["units_at_risk"], language)
+        return text + wording.SURPLUS[language].format(healthy=healthy, units=units, money=money)
     days = alert["days_to_stockout"]
     if kind != "out_of_stock" and _known(days):
         text += wording.DAYS[language].format(days=quantity(float(round(days))))

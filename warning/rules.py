@@ -41,7 +41,7 @@ KINDS: dict[str, Shape] = {
         ("safety_stock", "reorder_point"), ("projected", "available", "position"), (0.0, math.inf)
     ),
     "overstock": Shape(
-        ("order_up_to", "overstock_level", "reorder_point", "safety_stock"),
+        ("overstock_level", "order_up_to", "reorder_point", "safety_stock"),
         ("available", "position"),
         (0.0, math.inf),
     ),
@@ -117,15 +117,15 @@ def default_rules() -> tuple[Rule, ...]:
     """The rules of a new workspace, earlier ones inhibiting later ones of the same cause.
 
     Low stock is read where an order placed now would arrive: stock below the safety stock today with a
-    delivery due tomorrow needs nobody. Overstock is read against the order-up-to level, because healthy
-    stock is safety stock plus cycle stock.
+    delivery due tomorrow needs nobody. Overstock begins at the overstock level, which is the policy's factor
+    (1.2 unless said) times the order-up-to level, because healthy stock is safety stock plus cycle stock.
     """
     return (
         Rule("no_position", "no_position", {"warning": 0.0}),
         Rule("out_of_stock", "out_of_stock", {"critical": 0.0}),
         Rule("stockout_risk", "stockout_risk", {"notice": 0.3, "warning": 0.5, "critical": 0.8}),
         Rule("below_safety_stock", "low_stock", {"notice": 0.1, "warning": 0.5}),
-        Rule("overstock", "overstock", {"notice": 0.2, "warning": 1.0}),
+        Rule("overstock", "overstock", {"notice": 0.0, "warning": 0.5}),
     )
 
 
@@ -148,7 +148,7 @@ def configured_rules(config: Mapping[str, Any]) -> tuple[Rule, ...]:
 
     >>> rules = configured_rules({"rules": {"overstock": {"tiers": {"notice": 0.5}, "version": 2}}})
     >>> rules[-1].tiers, rules[-1].version, rules[-1].basis
-    ({'notice': 0.5}, 2, 'order_up_to')
+    ({'notice': 0.5}, 2, 'overstock_level')
     """
     _known(config, ("preset", "rules"), "warning")
     preset = config.get("preset", "default")

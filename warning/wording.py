@@ -78,7 +78,10 @@ DAYS = {"en": " Days to stockout: about {days}.", "zh": "预计约 {days} 天后
 LOST = {"en": " Expected lost sales: {units}{money}", "zh": "预计损失销量 {units}{money}"}
 UNAVOIDABLE = {"en": ", of which an order today cannot save {late}", "zh": "，其中 {late} 今天下单也来不及"}
 STOP = {"en": ".", "zh": "。"}
-SURPLUS = {"en": " Surplus: {units}{money}.", "zh": "超出 {units}{money}。"}
+SURPLUS = {
+    "en": " Surplus above {healthy}: {units}{money}.",
+    "zh": "超出 {healthy} 的部分为 {units}{money}。",
+}
 
 REMEDIES = {
     "order": {

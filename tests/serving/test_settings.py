@@ -24,7 +24,7 @@ def test_without_a_file_everything_has_a_default(tmp_path):
     settings = read_settings()
     assert settings.workspace == tmp_path / ".forestock"
     assert settings.database_url.get_secret_value() == f"sqlite:///{tmp_path / '.forestock' / 'store.db'}"
-    assert settings.mlflow_tracking_uri.get_secret_value().endswith(".forestock/mlflow.db")
+    assert settings.tracking_uri.endswith(".forestock/mlflow.db")
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert [rule.name for rule in settings.rules][-1] == "overstock"
     assert settings.ingestion == {"workspace": {}}
@@ -46,7 +46,7 @@ def test_forestock_toml_is_read_where_it_lies():
     write('[supply]\ntarget = 0.9\nlead_time_days = 7\n[mlflow]\ntracking_uri = "http://127.0.0.1:5000"')
     settings = read_settings()
     assert (settings.default_target, settings.default_lead_time_days) == (0.9, 7)
-    assert settings.mlflow_tracking_uri.get_secret_value() == "http://127.0.0.1:5000"
+    assert settings.tracking_uri == "http://127.0.0.1:5000"
 
 
 def test_levels_may_be_a_list_or_a_text(monkeypatch):

@@ -25,6 +25,7 @@ position = st.fixed_dictionaries(
         "projected": amounts,
         "safety_stock": st.sampled_from([0.0, 10.0, 100.0, math.nan]),
         "order_up_to": st.sampled_from([0.0, 100.0, math.nan]),
+        "overstock_level": st.sampled_from([0.0, 120.0, math.nan]),
         "stockout_probability": st.sampled_from([0.0, 0.25, 0.3, 0.6, 1.0, math.nan]),
         "expected_lost_units": st.sampled_from([0.0, 4.5, math.nan]),
         "unit_price": st.sampled_from([0.0, 3.0, math.nan]),
@@ -141,7 +142,7 @@ def test_one_cause_speaks_once_and_the_worst_speaks():
 def test_of_two_rules_of_a_kind_the_earlier_speaks():
     milk = Rule("milk", "overstock", {"warning": 0.1}, selector={"category": "milk"})
     frame = facts([{"on_hand": 200.0, "category": "milk"}, {"on_hand": 200.0, "category": "beer"}])
-    opened = evaluate(frame.assign(order_up_to=100.0), [milk, *default_rules()], TODAY, NONE).opened
+    opened = evaluate(frame.assign(overstock_level=120.0), [milk, *default_rules()], TODAY, NONE).opened
     assert dict(zip(opened["sku"], opened["rule"], strict=True)) == {"k0": "milk", "k1": "overstock"}
 
 
@@ -254,7 +255,7 @@ def test_twenty_thousand_positions_take_seconds():
             "location": "s",
             "on_hand": rng.poisson(40, count).astype(float),
             "safety_stock": 30.0,
-            "order_up_to": 100.0,
+            "overstock_level": 60.0,
             "stockout_probability": rng.beta(0.3, 3, count),
         }
     )

@@ -77,7 +77,7 @@ def test_nobody_misses_what_is_not_meant_to_be_stocked():
 
 def test_any_stock_is_too_much_where_none_is_needed():
     rule = Rule("high", "overstock", {"notice": 0.2, "warning": 1.0})
-    assert tiers(rule, on_hand=[0.0, 1.0], order_up_to=0.0) == [0, 2]
+    assert tiers(rule, on_hand=[0.0, 1.0], overstock_level=0.0) == [0, 2]
 
 
 def test_unknown_stock_raises_no_stock_alert_and_ends_none():
@@ -135,6 +135,7 @@ def test_money_at_risk_is_lost_sales_at_the_price_or_surplus_at_cost():
                 "location": "s",
                 "on_hand": 30.0,
                 "order_up_to": 10.0,
+                "overstock_level": 12.0,
                 "expected_lost_units": 4.0,
                 "expected_lost_money": [77.0, np.nan, np.nan, np.nan],
                 "unit_price": [5.0, 5.0, np.nan, np.nan],

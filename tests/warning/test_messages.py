@@ -20,6 +20,7 @@ MILK = {
     "safety_stock": 50.0,
     "reorder_point": 90.0,
     "order_up_to": 150.0,
+    "overstock_level": 180.0,
     "stockout_probability": 0.62,
     "expected_lost_units": 18.0,
     "unavoidable_lost_units": 5.25,
@@ -103,11 +104,11 @@ def test_low_stock_in_words():
 def test_overstock_in_words():
     row = alert(on_hand=502.0, inbound=10.0, projected=480.0, stockout_probability=0.0)
     assert texts(row) == [
-        "A1 (Milk 1 l) at S1: 233% above the order-up-to level",
+        "A1 (Milk 1 l) at S1: 178% above the overstock level",
         (
-            "Available stock is 500, 233% above the order-up-to level of 150 (limit 100% above = 300). "
+            "Available stock is 500, 178% above the overstock level of 180 (limit 50% above = 270). "
             "On hand 502, reserved 2, inbound 10, projected 480 at the end of the lead time; "
-            "safety stock 50, reorder point 90. Surplus: 350 (3,500 CNY)."
+            "safety stock 50, reorder point 90. Surplus above 150: 350 (3,500 CNY)."
         ),
         "Promote 350 (3,500 CNY). Hold back the 10 on order.",
     ]
@@ -115,7 +116,14 @@ def test_overstock_in_words():
 
 
 def test_stock_that_nobody_needs_in_words():
-    row = alert(on_hand=502.0, inbound=0.0, order_up_to=0.0, safety_stock=0.0, stockout_probability=0.0)
+    row = alert(
+        on_hand=502.0,
+        inbound=0.0,
+        overstock_level=0.0,
+        order_up_to=0.0,
+        stockout_probability=0.0,
+        projected=500.0,
+    )
     assert row["title"] == "A1 (Milk 1 l) at S1: stock without demand"
     assert row["reason"].startswith("Available stock is 500, and none is needed.")
     assert texts(row, "_zh")[0] == "S1 A1 (Milk 1 l)：有库存无需求"
