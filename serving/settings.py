@@ -41,8 +41,6 @@ SECTIONS: dict[str, dict[str, str]] = {
     "forecast": {name: name for name in ("horizon", "levels", "threads")},
     "supply": {
         "lead_time_days": "default_lead_time_days",
-        "review_periods": "default_review_periods",
-        "measure": "default_measure",
         "target": "default_target",
     },
 }
@@ -72,12 +70,6 @@ class Settings(BaseSettings):
     )
     threads: int | None = Field(None, ge=1, description="threads of one computation, such as 2")
     default_lead_time_days: float = Field(14.0, ge=0, le=3650, description="days, such as 14")
-    default_review_periods: int = Field(
-        1, ge=1, le=1000, description="whole periods between orders, such as 1"
-    )
-    default_measure: Literal["cycle_service", "fill_rate", "cost"] = Field(
-        "cycle_service", description="cycle_service, fill_rate or cost"
-    )
     default_target: float = Field(0.95, gt=0, lt=1, description="a share in (0, 1); write 95 % as 0.95")
     warning: dict[str, Any] = Field(default_factory=dict, description="a preset and rules by name")
     tables: dict[str, Any] = Field(
