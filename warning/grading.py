@@ -134,7 +134,7 @@ def _at_risk(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Units and money at risk, (n,) each.
 
-    A shortage risks the expected lost sales at the selling price (at cost where no price is known); an
+    A shortage risks the expected lost money as told, else lost units at their price, else at their cost; an
     overstock ties up, at cost, its surplus above the basis, or above the order-up-to level where the basis
     is the overstock level: that one says when it is too much, not how much is healthy.
     """
@@ -145,6 +145,8 @@ def _at_risk(
             healthy = np.fmin(facts["order_up_to"].to_numpy(), basis)
         surplus = np.maximum(stock - np.maximum(healthy, 0.0), 0.0)
         return surplus, surplus * cost
-    price = facts["unit_price"].fillna(facts["unit_cost"]).to_numpy()
-    lost = facts["expected_lost_units"].to_numpy()
-    return lost, facts["expected_lost_money"].fillna(pd.Series(lost * price)).to_numpy()
+    price = facts["unit_price"].fillna(facts["unit_cost"])
+    lost, money = facts["expected_lost_units"], facts["expected_lost_money"]
+    # A lost unit costs something: no money for it means that nobody said how much.
+    told = money.where((money > 0) | (lost <= 0))
+    return lost.to_numpy(), told.fillna(lost * price).to_numpy()

@@ -152,6 +152,15 @@ def test_money_at_risk_is_lost_sales_at_the_price_or_surplus_at_cost():
     assert np.isnan([short.money[3], over.money[3]]).all()
 
 
+def test_lost_units_that_cost_nothing_have_no_known_price():
+    rule = Rule("risk", "stockout_risk", {"notice": 0.3})
+    frame = pd.DataFrame({"sku": ["a", "b", "c"], "location": "s", "expected_lost_units": [4.0, 4.0, 0.0]})
+    frame = frame.assign(expected_lost_money=0.0, unit_price=[np.nan, 5.0, np.nan])
+    money = grade(rule, complete(frame), np.zeros(3, dtype=np.int8)).money
+    assert np.isnan(money[0])
+    assert money[1:].tolist() == [20.0, 0.0]
+
+
 def test_a_tier_that_the_rule_no_longer_has_becomes_the_nearest():
     rule = Rule("risk", "stockout_risk", {"warning": 0.5}, hysteresis=0.2)
     assert tiers(rule, 1, on_hand=5.0, stockout_probability=[0.4, 0.2]) == [2, 0]
