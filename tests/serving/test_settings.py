@@ -1,11 +1,19 @@
 """Settings: what overrules what, and messages that say where, what and how to mend."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ingestion.errors import Problem
+from ingestion.sources import read_sources, read_workspace
 from serving.settings import read_settings
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+WRITTEN = [
+    *re.findall(r"```toml\n(.*?)```", (DOCS / "user-guide.md").read_text(encoding="utf-8"), re.DOTALL),
+    *(path.read_text(encoding="utf-8") for path in sorted((DOCS / "examples").glob("*.toml"))),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +156,13 @@ def test_a_bad_variable_or_argument_is_named(monkeypatch):
 def test_tables_do_not_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("FORESTOCK_TABLES", '{"sources": {"x": {}}}')
     assert read_settings().ingestion == {"workspace": {}}
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_what_the_documents_show_is_accepted(text, monkeypatch, tmp_path):
+    monkeypatch.setenv("DATABASE", "sqlite:///store.db")
+    monkeypatch.setenv("ERP_URL", "sqlite:///erp.db")
+    settings = read_settings(write(text))
+    assert settings.rules
+    read_workspace(settings.ingestion)
+    assert bool(read_sources(settings.ingestion, tmp_path)) == bool(settings.tables)
