@@ -79,14 +79,14 @@ class LeadTimes:
         return reached.argmax(axis=1)[self.which]
 
     def residual(self, age: np.ndarray) -> np.ndarray:
-        """(m, Lmax + 1) chance that an order `age` periods old arrives within 0, 1, 2, … more periods.
+        """(m, Lmax + 2) chance that an order `age` periods old arrives within 0, 1, 2, … more periods.
 
         age: (m,) whole periods that the order has been open without arriving (its lead time is longer)
         """
         reached = np.cumsum(self.pmf, axis=1) * (1.0 - self.never)[:, None]
         width = reached.shape[1]
         age = np.asarray(age, dtype=np.int64)
-        later = np.clip(age[:, None] + np.arange(width), -1, width - 1)
+        later = np.clip(age[:, None] + np.arange(width + 1), -1, width - 1)
         by = np.where(later < 0, 0.0, np.take_along_axis(reached, np.maximum(later, 0), axis=1))
         gone = by[:, :1]
         return (by - gone) / np.maximum(1.0 - gone, 1e-12)
@@ -119,20 +119,23 @@ def learn_lead_times(
     rows, never, lost_after = _without_lost(seen.rows)
     terms = read_terms(sourcing, default_days, spread_of(rows))
     promised = promised_pmf(terms["days"].to_numpy(), terms["sd"].to_numpy(), period)
-    width = max(int(rows["periods"].max() if len(rows) else 0) + 2, promised.shape[1])
-    promised = np.pad(promised, ((0, 0), (0, width - promised.shape[1])))
-    pools = pool(rows, rows["periods"].to_numpy(), width, LEVELS, _starts(terms, promised))
+    came = rows["periods"][rows["received"]]
+    beyond = max(int(np.ceil(came.mean())), 1) if len(came) else 1
+    values = rows["periods"].to_numpy()
+    pools = pool(rows, values, LEVELS, beyond=beyond, width=promised.shape[1], start=_starts(terms, promised))
     level, group = pools.find(terms)
     # A supplier's own promise says more than what others deliver; a certain lead time is a
     # statement about the future that no past contradicts.
     by_promise = (terms["certain"] | (level < 0) | ((level < 1) & terms["contract"])).to_numpy(dtype=bool)
     level[by_promise], group[by_promise] = len(LEVELS), np.flatnonzero(by_promise)
+    width = pools.pmf[0].shape[1] if pools.pmf else promised.shape[1]
+    promised = np.pad(promised, ((0, 0), (0, width - promised.shape[1])))
     stacked = [*pools.pmf, *[promised[:0]] * (len(LEVELS) - len(pools.pmf)), promised]
     distributions, which = _compact(stacked, level, group)
     counts = [*pools.events, *[np.zeros(0)] * (len(LEVELS) - len(pools.events)), np.zeros(len(terms))]
     late = rows[rows["late"].notna()].reset_index(drop=True)
     earliest = int(late["late"].min()) if len(late) else 0
-    lateness, late_which = _lateness(late, earliest, terms)
+    lateness, late_which = _lateness(late, earliest, terms, beyond)
     lateness_known = np.where(by_promise & terms["certain"], -1, late_which)
     return LeadTimes(
         keys=terms[["sku", "location", "supplier"]],
@@ -140,7 +143,10 @@ def learn_lead_times(
         distributions=distributions,
         which=which,
         never=np.where(terms["certain"], 0.0, terms["supplier"].map(never).fillna(0.0)),
-        lost_after=terms["supplier"].map(lost_after).fillna(LOST * width).to_numpy(dtype=float),
+        lost_after=terms["supplier"]
+        .map(lost_after)
+        .fillna(LOST * distributions.shape[1])
+        .to_numpy(dtype=float),
         receipts=_pick(counts, level, group),
         source=np.where(by_promise, terms["word"], np.array([*WORDS, ""], dtype=object)[level]),
         on_time=_on_time(late, terms["supplier"]),
@@ -159,7 +165,7 @@ def _without_lost(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Serie
     suppliers = pd.Index(rows["supplier"].unique())
     lost_after = LOST * longest.reindex(suppliers).fillna(came["periods"].max()) + 1.0
     due = ~(rows["late"] < 0)
-    lost = ~rows["received"] & due & (rows["periods"] > rows["supplier"].map(lost_after)).astype(bool)
+    lost = ~rows["received"] & due & (rows["periods"] > rows["supplier"].map(lost_after).astype(float))
     weight = rows["weight"].groupby(rows["supplier"]).sum()
     share = (rows["weight"] * lost).groupby(rows["supplier"]).sum() / (weight + MIDDLE)
     kept = rows[~lost].reset_index(drop=True)
@@ -190,10 +196,12 @@ def _pick(parts: list[np.ndarray], level: np.ndarray, group: np.ndarray) -> np.n
     return np.concatenate(parts)[offset[level] + group].astype(float)
 
 
-def _lateness(late: pd.DataFrame, earliest: int, keys: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _lateness(
+    late: pd.DataFrame, earliest: int, keys: pd.DataFrame, beyond: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Distributions of periods after the promise, from `earliest` on, and the one of each key's supplier."""
     values = (late["late"] - earliest).to_numpy(dtype=np.int64)
-    pools = pool(late, values, int(values.max(initial=0)) + 2, LEVELS[:2])
+    pools = pool(late, values, LEVELS[:2], beyond=beyond)
     level, group = pools.find(keys)
     return (pools.pmf[1] if pools.pmf else np.zeros((0, 1))), np.where(level == 1, group, -1)
 

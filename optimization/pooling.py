@@ -110,21 +110,27 @@ class Pools:
 def pool(
     rows: pd.DataFrame,
     values: np.ndarray,
-    width: int,
     levels: list[list[str]],
+    *,
+    beyond: int,
+    width: int = 0,
     start: pd.DataFrame | None = None,
 ) -> Pools:
     """Distributions of all groups, each shrunk towards its parent.
 
     rows: (n,) frame with the levels' columns, `received` (False = censored: above the value) and `weight`
-    values: (n,) whole numbers in [0, width)
+    values: (n,) whole numbers from 0
     levels: columns that make the groups, from none to all; each extends the one before
+    beyond: what is open longer than anything was seen to last is taken to end on any of so many next values
+    width: at least this many columns
     start: indexed by the first level's column, (groups, width) probabilities to shrink towards in place
         of everything's
     """
     received, weight = rows["received"].to_numpy(dtype=bool), rows["weight"].to_numpy(dtype=float)
     if not received.any():
         return Pools([], [], [])
+    longest = int(values.max())
+    width = max(width, longest + 1 + beyond)
     logs = np.log1p(values)
     out = Pools([], [], [])
     parent = np.zeros(len(rows), dtype=np.int64)
@@ -142,10 +148,11 @@ def pool(
             prior = stretch(out.pmf[-1][above], factor)
             if depth == 1 and start is not None:
                 given = names.iloc[:, 0].isin(start.index).to_numpy()
-                prior[given] = start.loc[names.iloc[:, 0][given]].to_numpy()
+                told = start.loc[names.iloc[:, 0][given]].to_numpy()
+                prior[given] = np.pad(told, ((0, 0), (0, width - told.shape[1])))
         pmf = posterior(prior, worth, seen, hidden)
-        if depth == 0:  # the longest-open orders are taken to arrive right after the longest time seen
-            pmf[0, min(values.max() + 1, width - 1)] += 1.0 - pmf.sum()
+        if depth == 0:
+            pmf[0, longest + 1 : longest + 1 + beyond] += (1.0 - pmf.sum()) / beyond
         out.names.append(names)
         out.pmf.append(pmf)
         out.events.append(np.bincount(code, received, minlength=len(names)))

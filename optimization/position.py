@@ -87,7 +87,8 @@ def expect_arrivals(
 
 
 def _arrival(orders: pd.DataFrame, lead_times: LeadTimes, as_of: pd.Timestamp, steps: int) -> np.ndarray:
-    period, mean = lead_times.period, np.ceil(lead_times.mean)
+    period = lead_times.period
+    soon = np.where(lead_times.sd > 0, np.maximum(np.ceil(lead_times.mean), 1), 1)
     now = period.index(as_of)[0]
     placed, promise = orders["ordered_on"], orders["promised_on"]
     promise = promise.where(~(promise < placed))  # promised before it was placed: no promise
@@ -104,9 +105,7 @@ def _arrival(orders: pd.DataFrame, lead_times: LeadTimes, as_of: pd.Timestamp, s
     pmf = np.where(
         promised & learned, lead_times.late_which + len(lead_times.distributions), lead_times.which
     )
-    arrival = _conditional(
-        _stack(lead_times), pmf, steps, base=base, least=np.maximum(least, 0), soon=np.maximum(mean, 1)
-    )
+    arrival = _conditional(_stack(lead_times), pmf, steps, base=base, least=np.maximum(least, 0), soon=soon)
     overdue = ~(promise > period.end(as_of)).to_numpy()
     lost = (age > lead_times.lost_after) & overdue
     return arrival * np.where(lost, 0.0, 1.0 - lead_times.never)[:, None]

@@ -14,6 +14,8 @@ from forecasting.cumulative import CumulativeDemand
 from optimization.lead_time import LeadTimes
 from optimization.sums import Sums, sum_cdf, sum_moments, sum_quantile, sum_shortage, sums
 
+FINE = 1e-7  # relative width at which a search stops: what single precision keeps of a quantile
+
 
 class Intervals(NamedTuple):
     """Mixtures of intervals: entries offset[k] … offset[k + 1] of steps (periods) and their chance."""
@@ -73,9 +75,13 @@ class ProtectionDemand:
         part = Sums(self.sums.levels, *(array[rows] for array in self.sums[1:]))
         return replace(self, sums=part, which=self.which[rows], review=self.review[rows])
 
+    def lasting(self, periods: np.ndarray) -> "ProtectionDemand":
+        """The same over the lead time and (n,) whole `periods` after it."""
+        return replace(self, review=np.ascontiguousarray(periods, dtype=np.int64))
+
     def lead_only(self) -> "ProtectionDemand":
         """The same without the review period."""
-        return replace(self, review=np.zeros_like(self.review))
+        return self.lasting(np.zeros_like(self.review))
 
     def at_mean_lead_time(self) -> "ProtectionDemand":
         """The same with every lead time known to be its mean (split between the two whole numbers around)."""
@@ -120,10 +126,9 @@ def _quantiles(
             # Sums never fall with the interval, so the mixture's quantile lies between those of its ends.
             low = sum_quantile(sums, i, lead.steps[first] + review[i], wanted[i, k])
             high = sum_quantile(sums, i, lead.steps[last - 1] + review[i], wanted[i, k])
-            fine = 1e-7 * (1.0 + high)
-            if high - low > fine and _mixed(sums, lead, (i, first, last), review[i], low) >= wanted[i, k]:
+            if high > low and _mixed(sums, lead, (i, first, last), review[i], low) >= wanted[i, k]:
                 high = low
-            while high - low > fine:
+            while high - low > FINE * high:
                 middle = 0.5 * (low + high)
                 if _mixed(sums, lead, (i, first, last), review[i], middle) >= wanted[i, k]:
                     high = middle
@@ -191,10 +196,10 @@ def _fill_levels(
         allowed = (1.0 - target[i]) * wanted
         if wanted <= 0.0:
             continue
-        low, high = 0.0, 1.0 + wanted
+        low, high = 0.0, wanted
         while _lost(sums, lead, at, review[i], high) - _lost(sums, lead, at, 0, high) > allowed:
             low, high = high, 2.0 * high
-        while high - low > 1e-7 * (1.0 + high):
+        while high - low > FINE * high:
             middle = 0.5 * (low + high)
             if _lost(sums, lead, at, review[i], middle) - _lost(sums, lead, at, 0, middle) > allowed:
                 low = middle

@@ -50,7 +50,9 @@ def _best(sourcing: pd.DataFrame | None) -> pd.DataFrame:
     table = pd.DataFrame() if sourcing is None else sourcing
     table = table.reindex(columns=["sku", "location", *TERMS])
     numbers = [name for name in TERMS if name not in ("supplier", "order_weekdays")]
-    table = table.astype(dict.fromkeys(numbers, "float64") | {"sku": "str", "location": "str"})
+    table = table.astype(
+        dict.fromkeys(numbers, "float64") | {"sku": "str", "location": "str", "supplier": "str"}
+    )
     ordered = table.sort_values(["priority", "unit_cost", "supplier"], na_position="last", kind="stable")
     return ordered.drop_duplicates(["sku", "location"])
 

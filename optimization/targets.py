@@ -15,6 +15,7 @@ from ingestion.periods import Period
 MEASURES = ("cycle_service", "fill_rate", "cost")
 COLUMNS = ["measure", "target", "holding_rate", "holding_cost", "shortage_cost", "unmet", "overstock_factor"]
 NUMBERS = ["target", "holding_rate", "holding_cost", "shortage_cost", "overstock_factor"]
+WORDS = ["selector", "measure", "unmet"]
 DIMENSIONS = ("location", "category", "sku")  # a later one is more specific
 
 
@@ -93,7 +94,7 @@ def _chosen(supply: pd.DataFrame, policies: pd.DataFrame | None) -> pd.DataFrame
     """(n,) rows of `policies`, NaN where none fits."""
     table = pd.DataFrame() if policies is None else policies
     table = table.reindex(columns=["selector", *COLUMNS]).reset_index(drop=True)
-    table = table.astype(dict.fromkeys(NUMBERS, "float64"))
+    table = table.astype(dict.fromkeys(NUMBERS, "float64") | dict.fromkeys(WORDS, "object"))
     _check(table)
     row = pd.Series(np.nan, index=range(len(supply)))
     for dimension in (None, *DIMENSIONS):

@@ -1,0 +1,161 @@
+"""Planning: what to order now, net of what is on its way, in quantities that can be ordered.
+
+It owns the choice of the quantity on the grid {0, moq, moq + lot, …}: for a service target the largest
+that keeps the position within the order-up-to level, for a cost target the cheapest.
+"""
+
+import numpy as np
+import pandas as pd
+
+from forecasting.cumulative import CumulativeDemand
+from optimization.explanation import amount
+from optimization.lead_time import LeadTimes
+from optimization.position import Inbound
+from optimization.protection import ProtectionDemand, protection_demand
+from optimization.thresholds import round_up
+
+COLUMNS = [
+    "kind", "sku", "location", "supplier", "quantity", "order_on", "arrives_on", "unit_cost", "cost",
+    "position", "reason", "reason_zh", "on_hand", "reserved", "inbound",
+]  # fmt: skip
+LIKELY = 0.5  # chance of coming in time from which an open order counts
+
+
+def recommend_orders(
+    demand: CumulativeDemand,
+    supply: pd.DataFrame,
+    lead_times: LeadTimes,
+    targets: pd.DataFrame,
+    *,
+    thresholds: pd.DataFrame,
+    position: pd.DataFrame,
+    inbound: Inbound,
+) -> pd.DataFrame:
+    """Orders to place at the start of the next period, COLUMNS; series that need none have no row.
+
+    All frames row by row as demand. An order is due where the position is below the reorder point:
+    on hand - reserved + open orders that come within the protection interval with a chance of at least
+    LIKELY. What comes later does not help against what the order is for.
+    cost: money, order_cost included; NaN where the unit cost is unknown
+    A series never counted (on_hand NaN) is not planned.
+    """
+    review = supply["review_periods"].to_numpy(dtype=np.int64)
+    coming = outstanding(demand.keys, inbound, np.ceil(lead_times.mean).astype(np.int64) + review)
+    free = (position["on_hand"] - position["reserved"]).to_numpy(dtype=float) + coming
+    due = free < thresholds["reorder_point"].to_numpy() - 1e-6
+    over = protection_demand(demand, lead_times, review)
+    least, lot = order_grid(supply)
+    room = thresholds["order_up_to"].to_numpy() - free
+    quantity = on_grid(room, least, lot, np.floor)
+    # With a fraction of a unit on the way no quantity may fit between the two levels: then the lower counts.
+    missing = thresholds["reorder_point"].to_numpy() - free
+    quantity = np.maximum(quantity, on_grid(missing, least, lot, np.ceil))
+    by_cost = (targets["measure"] == "cost").to_numpy() & due
+    if by_cost.any():
+        quantity[by_cost] = cheapest(over.take(by_cost), supply[by_cost], targets[by_cost], free[by_cost])
+    quantity = np.minimum(quantity, _sellable(over, supply, free, demand.period.days))
+    out = supply[["sku", "location", "supplier", "unit_cost"]].reset_index(drop=True)
+    first = demand.period.index(demand.as_of)[0] + 1
+    out = out.assign(
+        kind="purchase",
+        quantity=quantity,
+        order_on=demand.period.dates(np.full(len(out), first)),
+        arrives_on=demand.period.dates(first + lead_times.quantile(0.5)),
+        cost=quantity * out["unit_cost"] + supply["order_cost"].to_numpy(),
+        position=free,
+        on_hand=position["on_hand"].to_numpy(),
+        reserved=position["reserved"].to_numpy(),
+        inbound=coming,
+        reorder_point=thresholds["reorder_point"].to_numpy(),
+    )
+    out = out[due & (quantity > 0)].reset_index(drop=True)
+    return out.assign(reason=_reasons(out, ENGLISH), reason_zh=_reasons(out, CHINESE))[COLUMNS]
+
+
+def outstanding(keys: pd.DataFrame, inbound: Inbound, interval: np.ndarray) -> np.ndarray:
+    """(n,) units of open orders that likely come within each series' `interval`, (n,) periods."""
+    index = keys[["sku", "location"]].assign(interval=interval, row=np.arange(len(keys)))
+    orders = inbound.orders[["sku", "location", "quantity"]].merge(index, on=["sku", "location"], how="left")
+    known = orders["row"].notna().to_numpy()
+    near = inbound.within(orders["interval"].fillna(0).to_numpy()) >= LIKELY
+    counted = orders[known & near]
+    return np.bincount(counted["row"].astype(np.int64), counted["quantity"], minlength=len(keys))
+
+
+def order_grid(supply: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest order and step above it, (n,) units each; step 0 = any quantity."""
+    lot = supply["lot_size"].to_numpy(dtype=float)
+    lot = np.where(lot > 0, lot, np.where(supply["whole"].to_numpy(dtype=bool), 1.0, 0.0))
+    return np.maximum(supply["moq"].to_numpy(dtype=float), lot), lot
+
+
+def on_grid(units: np.ndarray, least: np.ndarray, lot: np.ndarray, toward: np.ufunc) -> np.ndarray:
+    """(n,) quantity of the grid {0, least, least + lot, …} next to `units`, by np.floor or np.ceil.
+
+    >>> grid = np.array([24.0, 24.0, 24.0]), np.array([12.0, 12.0, 12.0])
+    >>> on_grid(np.array([50.0, 20.0, -3.0]), *grid, np.floor).tolist()
+    [48.0, 0.0, 0.0]
+    >>> on_grid(np.array([50.0, 20.0, -3.0]), *grid, np.ceil).tolist()
+    [60.0, 24.0, 0.0]
+    """
+    steps = np.divide(units - least, lot, where=lot > 0, out=np.zeros(len(units)))
+    slack = 1e-6 if toward is np.floor else -1e-6
+    stepped = np.where(lot > 0, least + lot * toward(steps + slack), units)
+    smallest = 0.0 if toward is np.floor else least
+    return np.where(units <= 0, 0.0, np.where(units < least - 1e-6, smallest, stepped))
+
+
+def cheapest(
+    over: ProtectionDemand, supply: pd.DataFrame, targets: pd.DataFrame, free: np.ndarray
+) -> np.ndarray:
+    """(n,) quantity on the grid with the lowest expected cost h·R·E[y - D]⁺ + p·E[D - y]⁺ + K·(q > 0).
+
+    y = position + quantity against demand over lead time + review. The cost is convex in y, so the best
+    quantity of the grid lies beside the newsvendor level, or is none.
+    """
+    least, lot = order_grid(supply)
+    level = over.quantile(targets["target"].to_numpy(dtype=float)[:, None])[:, 0]
+    level = round_up(level, supply["whole"].to_numpy(dtype=bool))
+    options = np.stack(
+        [np.zeros(len(free)), *(on_grid(level - free, least, lot, f) for f in (np.floor, np.ceil))]
+    )
+    held = targets["holding_cost"].to_numpy() * np.maximum(supply["review_periods"].to_numpy(), 1)
+    missed, fixed = targets["shortage_cost"].to_numpy(), supply["order_cost"].to_numpy()
+    mean = over.shortage(np.zeros(len(free)))
+    costs = []
+    for option in options:
+        reach = np.maximum(free + option, 0.0)
+        short = over.shortage(reach) + np.maximum(-(free + option), 0.0)
+        costs.append(held * (reach - mean + over.shortage(reach)) + missed * short + fixed * (option > 0))
+    return options[np.argmin(np.round(costs, 9), axis=0), np.arange(len(free))]
+
+
+def _sellable(over: ProtectionDemand, supply: pd.DataFrame, free: np.ndarray, days: float) -> np.ndarray:
+    """(n,) units likely to sell in time (median demand of a shelf life less the position), or one order."""
+    life = supply["shelf_life_days"].to_numpy(dtype=float)
+    limited = np.isfinite(life)
+    out = np.full(len(free), np.inf)
+    if limited.any():
+        part = over.take(limited).lasting(np.floor(life[limited] / days).astype(np.int64))
+        least, lot = (values[limited] for values in order_grid(supply))
+        sold = np.maximum(part.quantile(0.5)[:, 0] - free[limited], 0.0)
+        out[limited] = np.maximum(on_grid(sold, least, lot, np.floor), least)
+    return out
+
+
+ENGLISH = (
+    "{on_hand} on hand − {reserved} reserved + {inbound} on the way in time = {position}, below the reorder "
+    "point {reorder_point}: order {quantity}, which makes {after}."
+)
+CHINESE = (
+    "现有{on_hand}－预留{reserved}＋及时到货{inbound}＝{position}，低于订货点{reorder_point}："
+    "订{quantity}，补至{after}。"
+)
+
+
+def _reasons(orders: pd.DataFrame, words: str) -> list[str]:
+    shown = orders[["on_hand", "reserved", "inbound", "position", "reorder_point", "quantity"]]
+    shown = shown.assign(after=orders["position"] + orders["quantity"])
+    texts = [[amount(value) for value in shown[name].tolist()] for name in shown]
+    names = [str(name) for name in shown]
+    return [words.format(**dict(zip(names, row, strict=True))) for row in zip(*texts, strict=True)]

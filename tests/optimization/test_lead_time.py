@@ -1,0 +1,253 @@
+"""Lead times: censoring, shrinkage, contracts, dirty and partial receipts, real deliveries."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import norm
+
+from ingestion.errors import Problem
+from ingestion.periods import Period
+from optimization.lead_time import learn_lead_times
+from optimization.pooling import stretch
+from optimization.position import expect_arrivals
+from optimization.receipts import observe, open_lines
+
+DAY = Period("day")
+AS_OF = pd.Timestamp("2024-06-30")
+KEY = {"sku": "a", "location": "x", "supplier": "s"}
+
+
+def order(days: int, number: int = 0, still_open: bool = False, ago: int | None = None, **more) -> dict:
+    """Received after `days`, or open for `days`; placed 100 days ago if received."""
+    placed = AS_OF - pd.Timedelta(days=ago if ago is not None else days if still_open else 100)
+    came = pd.NaT if still_open else placed + pd.Timedelta(days=days)
+    row = {"order_id": str(number), "quantity": 10.0, "ordered_on": placed, "received_on": came}
+    return KEY | row | more
+
+
+def table(*orders: dict) -> pd.DataFrame:
+    return pd.DataFrame([row | {"order_id": f"{k}"} for k, row in enumerate(orders)])
+
+
+def rows(**more) -> pd.DataFrame:
+    return pd.DataFrame([KEY | more])
+
+
+def learn(orders, sourcing=None, period=DAY, **more):
+    sourcing = rows() if sourcing is None else sourcing
+    return learn_lead_times(orders, sourcing, period, AS_OF, **{"half_life_days": np.inf, **more})
+
+
+def test_open_orders_are_censored():
+    """Case 16: 5, 7, 7+, 9, 12+, 15."""
+    open_ = {"still_open": True}
+    found = learn(table(order(5), order(7), order(7, **open_), order(9), order(12, **open_), order(15)))
+    survival = 1 - np.cumsum(found.pmf[0])
+    assert round(survival[9], 4) == 0.4444
+    assert found.residual(np.array([8]))[0, 3] == pytest.approx(1 / 3, abs=1e-12)
+    assert found.residual(np.array([-1]))[0, 10] == pytest.approx(1 - survival[9], abs=1e-12)
+    received_only = learn(table(order(5), order(7), order(9), order(15)))
+    assert received_only.mean < found.mean  # what censoring forgets
+
+
+def test_many_receipts_speak_for_themselves_and_few_lean_on_others():
+    others = [order(30 + k % 5, sku="b", supplier="t") for k in range(60)]
+    few = learn(table(*others, order(5)))
+    many = learn(table(*others, *[order(5) for _ in range(200)]))
+    none = learn(table(*others))
+    assert many.pmf[0, 5] > 0.95
+    assert 5 < few.mean < none.mean
+    assert few.quantile(0.95) >= many.quantile(0.95)
+    assert none.source.tolist() == ["receipts of all suppliers"]
+    assert many.source.tolist() == ["receipts of supplier × lane × item"]
+    assert [int(x.receipts[0]) for x in (none, few, many)] == [60, 1, 200]
+
+
+def test_recent_receipts_count_more():
+    orders = table(*[order(20, ago=900) for _ in range(20)], *[order(5, ago=60) for _ in range(20)])
+    assert learn(orders, half_life_days=90).mean < 6
+    assert_allclose(learn(orders).mean, 12.5)
+
+
+def test_the_contract_is_the_prior_where_there_is_nothing():
+    sourcing = rows(lead_time_days=12.0, lead_time_sd_days=3.0)
+    nothing = learn(table(order(30, supplier="t")), sourcing)
+    assert nothing.source.tolist() == ["contract"]
+    assert nothing.mean[0] == pytest.approx(12.5, abs=0.1)  # days are rounded up to whole ones
+    assert nothing.sd[0] == pytest.approx(3, abs=0.1)
+    some = learn(table(*[order(20) for _ in range(5)]), sourcing)
+    assert 13 < some.mean[0] < 20
+    assert some.source.tolist() == ["receipts of supplier × lane × item"]
+
+
+def test_a_certain_lead_time_is_taken_at_its_word():
+    sourcing = rows(lead_time_days=14.0, lead_time_sd_days=0.0)
+    found = learn(table(*[order(20) for _ in range(50)]), sourcing, Period("week"))
+    assert (found.pmf[0] > 0).nonzero()[0].tolist() == [2]
+    assert found.source.tolist() == ["contract, certain"]
+
+
+def test_the_default_says_so():
+    empty = table(order(5)).iloc[:0]
+    found = learn(empty, default_days=10.0)
+    assert found.source.tolist() == ["default"]
+    assert found.mean[0] == pytest.approx(10.5, abs=0.1)
+    assert_allclose(found.pmf.sum(axis=1), 1)
+    with pytest.raises(Problem, match="default lead time"):
+        learn(empty, default_days=-1.0)
+
+
+def test_dirty_rows_are_set_aside_and_counted():
+    dirty = [order(5, ordered_on=pd.NaT), order(-3), order(1500, ago=1600), order(1200, ago=1600)]
+    found = learn(table(*[order(5) for _ in range(8)], *dirty))
+    assert found.mean.tolist() == [5]
+    assert found.set_aside == {
+        "no order date": 1,
+        "received before it was ordered": 1,
+        "lead time above 1096 days": 2,
+    }
+
+
+def test_each_receipt_counts_by_its_share():
+    line = {"order_id": "1", "line": "1", "quantity": 10.0}
+    first = order(4, received_quantity=6.0) | line
+    second = order(10, received_quantity=4.0) | line
+    found = learn(pd.DataFrame([first, second]))
+    assert_allclose(found.pmf[0, [4, 10]], [0.6, 0.4])
+    half = observe(pd.DataFrame([first]), DAY, AS_OF, np.inf).rows
+    assert half[["received", "weight"]].to_numpy().tolist() == [[True, 0.6], [False, 0.4]]
+    assert open_lines(pd.DataFrame([first]), AS_OF, DAY)["quantity"].tolist() == [4.0]
+    nearly = pd.DataFrame([order(4, received_quantity=9.8) | line])
+    assert open_lines(nearly, AS_OF, DAY).empty
+
+
+def test_what_happens_after_the_as_of_date_changes_nothing():
+    known = table(*[order(5 + k) for k in range(6)], order(3, still_open=True))
+    later = known.copy()
+    later.loc[6, "received_on"] = AS_OF + pd.Timedelta(days=1)
+    poison = KEY | {"order_id": "z", "quantity": 1.0, "ordered_on": AS_OF + pd.Timedelta(days=2)}
+    later = pd.concat([later, pd.DataFrame([poison])], ignore_index=True)
+    one, two = learn(known), learn(later)
+    assert one.distributions.tobytes() == two.distributions.tobytes()
+    assert open_lines(known, AS_OF, DAY)["order_id"].tolist() == ["6"]
+    assert open_lines(later, AS_OF, DAY)["order_id"].tolist() == ["6"]
+
+
+def test_an_order_that_never_came_is_lost_not_late():
+    """Twenty receipts within 10 days and one order open for 200."""
+    found = learn(table(*[order(5 + k % 6) for k in range(20)], order(200, still_open=True)))
+    assert found.never[0] == pytest.approx(1 / 26)
+    assert found.quantile(0.99)[0] <= 10
+    assert found.residual(np.array([-1]))[0, -1] == pytest.approx(25 / 26)
+
+
+def test_the_promise_is_scored():
+    late = [order(10, promised_on=AS_OF - pd.Timedelta(days=95)) for _ in range(3)]
+    punctual = [order(10, promised_on=AS_OF - pd.Timedelta(days=90)) for _ in range(9)]
+    assert learn(table(*late, *punctual)).on_time.tolist() == [0.75]
+
+
+@pytest.mark.parametrize(("name", "days", "expected"), [("day", 9, 9), ("week", 9, 2), ("month", 31, 1)])
+def test_days_become_whole_periods(name, days, expected):
+    placed = pd.Timestamp("2024-01-01")
+    row = KEY | {"order_id": "1", "quantity": 1.0, "ordered_on": placed}
+    row["received_on"] = placed + pd.Timedelta(days=days)
+    assert learn(pd.DataFrame([row] * 3), period=Period(name)).quantile(0.5).tolist() == [expected]
+
+
+def test_stretching_keeps_mass_and_moves_the_mean():
+    pmf = np.zeros((2, 50))
+    pmf[:, 3:9] = 1 / 6
+    moved = stretch(pmf, np.array([1.0, 2.3]))
+    assert_allclose(moved[0], pmf[0])
+    assert_allclose(moved.sum(axis=1), 1)
+    assert (moved[1] @ np.arange(50) + 1) / (pmf[1] @ np.arange(50) + 1) == pytest.approx(2.3)
+
+
+def arrivals(*orders: dict, steps: int = 40, sourcing: pd.DataFrame | None = None):
+    sourcing = rows() if sourcing is None else sourcing
+    return expect_arrivals(table(*orders), sourcing, DAY, AS_OF, steps, half_life_days=np.inf)
+
+
+def test_an_open_order_comes_by_its_residual_lead_time():
+    """Half of the lead times are 10, half 20 days; after 12 days only 20 is left: on the shelf on step 8."""
+    history = [order(10 + 10 * (k % 2)) for k in range(400)]
+    found = arrivals(*history, order(12, still_open=True))
+    assert found.arrival[0, 7] > 0.99
+    assert found.orders["expected_on"].tolist() == [AS_OF + pd.Timedelta(days=8)]
+
+
+def test_a_promise_moves_an_order_and_an_overdue_one_comes_soon():
+    def promised(days: int, late: int) -> dict:
+        return order(days, promised_on=AS_OF - pd.Timedelta(days=100 - days + late))
+
+    history = [promised(10, k % 3) for k in range(300)]  # 0, 1 or 2 days late, a third each
+    far = order(1, still_open=True, promised_on=AS_OF + pd.Timedelta(days=30))
+    just_due = order(12, still_open=True, promised_on=AS_OF - pd.Timedelta(days=1))
+    forgotten = order(18, still_open=True, promised_on=AS_OF - pd.Timedelta(days=8))
+    found = arrivals(*history, far, just_due, forgotten).arrival
+    assert_allclose(found[0, [29, 30, 31]], 1 / 3, atol=0.01)
+    assert found[1, 0] == pytest.approx(1, abs=0.02)
+    assert_allclose(found[2, :10], 0.1, atol=0.02)
+    assert found[2, 10:].sum() < 0.05
+
+
+def test_a_certain_promise_is_kept_and_overdue_means_next():
+    sourcing = rows(lead_time_days=14.0, lead_time_sd_days=0.0)
+    planned = order(3, still_open=True, promised_on=AS_OF + pd.Timedelta(days=6))
+    unsaid = order(3, still_open=True)
+    overdue = order(20, still_open=True, promised_on=AS_OF - pd.Timedelta(days=3))
+    found = arrivals(planned, unsaid, sourcing=sourcing).arrival
+    assert found[0, 5] == found[1, 10] == 1
+    assert arrivals(overdue, sourcing=sourcing, steps=14).arrival[0].sum() == pytest.approx(1)
+
+
+def scms(folder) -> pd.DataFrame:
+    raw = pd.read_csv(folder / "scms_deliveries.csv.gz")
+    ordered = pd.to_datetime(raw["PO Sent to Vendor Date"], format="%m/%d/%y", errors="coerce")
+    return pd.DataFrame(
+        {
+            "order_id": raw["PO / SO #"],
+            "line": raw["ID"].astype(str),
+            "sku": raw["Item Description"],
+            "location": raw["Country"],
+            "supplier": raw["Vendor"],
+            "quantity": raw["Line Item Quantity"].astype(float),
+            "ordered_on": ordered,
+            "promised_on": pd.to_datetime(raw["Scheduled Delivery Date"], format="%d-%b-%y"),
+            "received_on": pd.to_datetime(raw["Delivered to Client Date"], format="%d-%b-%y"),
+        }
+    )
+
+
+def test_real_deliveries_of_the_following_year(shared_data):
+    """SCMS: sharper than the plain empirical and the normal fit, and near nominal, a year on."""
+    orders = scms(shared_data)
+    levels = np.array([0.5, 0.8, 0.9, 0.95])
+    losses, inside = [], []
+    for year in (2010, 2011, 2012):
+        as_of = pd.Timestamp(f"{year}-12-31")
+        came = orders["received_on"]
+        past = orders[(came <= as_of) & (came >= orders["ordered_on"])]
+        often = past.groupby("supplier").size()
+        test = orders[(came > as_of) & (came <= as_of + pd.Timedelta(days=365))]
+        test = test[(test["supplier"].map(often) >= 10) & (test["received_on"] >= test["ordered_on"])]
+        taken = (test["received_on"] - test["ordered_on"]).dt.days.to_numpy()[:, None]
+        found = learn_lead_times(orders, test, DAY, as_of)
+        assert found.set_aside["no order date"] == 4712
+        ours = np.stack([found.quantile(level) for level in levels], axis=1)
+        days = (past["received_on"] - past["ordered_on"]).dt.days.groupby(past["supplier"])
+        plain = np.stack([days.quantile(level).loc[test["supplier"]] for level in levels], axis=1)
+        fit = days.agg(["mean", "std"]).loc[test["supplier"]].to_numpy()
+        normal = fit[:, :1] + fit[:, 1:] * norm.ppf(levels)
+        losses.append(
+            [
+                np.maximum(levels * (taken - q), (levels - 1) * (taken - q)).mean()
+                for q in (ours, plain, normal)
+            ]
+        )
+        inside.append((taken <= ours).mean(axis=0))
+    ours, plain, normal = np.mean(losses, axis=0)
+    assert ours < 0.9 * min(plain, normal)
+    assert_allclose(np.mean(inside, axis=0), levels, atol=0.08)
