@@ -126,7 +126,7 @@ def _correlation(prediction: Prediction, actual: np.ndarray, calibration: Calibr
     of an AR(1); the coefficient with the least squared difference is taken.
     """
     rows = calibration.quantiles(prediction)
-    score = norm.ppf(np.clip(_cdf_rows(LEVELS, rows, np.nan_to_num(actual)), 0.002, 0.998))
+    score = norm.ppf(np.clip(places(rows, np.nan_to_num(actual)), 0.002, 0.998))
     score[~np.isfinite(actual)] = np.nan
     pairs, found = [], []
     for a in range(len(prediction.horizons)):
@@ -153,9 +153,16 @@ def _sums_correlation(rho: float, pairs: list[tuple[int, int]]) -> np.ndarray:
     )
 
 
+def places(rows: np.ndarray, amount: np.ndarray) -> np.ndarray:
+    """(m, g) level that each amount (m, g) has in its row of quantiles (m, g, LEVELS); the middle where it ties.
+
+    Uniform in (0, 1) over many windows if the distributions are right.
+    """
+    return _places(LEVELS, rows.astype(float), amount.astype(float))
+
+
 @njit(cache=True, nogil=True)
-def _cdf_rows(levels: np.ndarray, rows: np.ndarray, amount: np.ndarray) -> np.ndarray:
-    """(m, g) place of each amount in its row of quantiles; the middle of the levels it ties with."""
+def _places(levels: np.ndarray, rows: np.ndarray, amount: np.ndarray) -> np.ndarray:
     out = np.empty(amount.shape)
     for i in range(amount.shape[0]):
         for h in range(amount.shape[1]):

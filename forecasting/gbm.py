@@ -32,11 +32,11 @@ class Gbm:
     """
 
     name: str = "lightgbm"
-    rows: int = 100_000
-    trees: int = 150
-    leaves: int = 31
-    rate: float = 0.06
-    levels: tuple[float, ...] = (0.1, 0.5, 0.8, 0.95, 0.99)
+    rows: int = 60_000
+    trees: int = 100
+    leaves: int = 16
+    rate: float = 0.09
+    levels: tuple[float, ...] = (0.1, 0.5, 0.95)
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedGbm":
         """Boosters fitted on windows that ended by `origin`."""

@@ -27,7 +27,10 @@ ITEM_COLUMNS = {
     "launched_on",
 }
 LOCATION_COLUMNS = {"location", "name", "capacity", "country"}
-LEAST_IN_STOCK = 0.5  # below this share of the period on the shelf, what was sold says too little
+# Below this share of the period on the shelf, what was sold says too little. Above it sales are divided by the
+# root of the share: shelves empty late in a day that was already a good one, so that dividing by the share
+# itself would add the best hours again to the best days.
+LEAST_IN_STOCK = 0.5
 ABSENT = ("zero", "closed", "missing")
 
 
@@ -169,7 +172,9 @@ def build_panel(
     inside = np.arange(length)[None, :] >= first[:, None]
     filled = np.where(inside & ~recorded, np.float32(np.nan if absent == "missing" else 0.0), sold)
     in_stock = np.where(recorded, np.clip(np.nan_to_num(cells.mean("in_stock"), nan=1.0), 0.0, 1.0), 1.0)
-    quantity = np.where(in_stock >= LEAST_IN_STOCK, filled / np.maximum(in_stock, LEAST_IN_STOCK), np.nan)
+    quantity = np.where(
+        in_stock >= LEAST_IN_STOCK, filled / np.sqrt(np.maximum(in_stock, LEAST_IN_STOCK)), np.nan
+    )
     attributes = _attributes(keys, items, locations)
     grid = planning.Grid(keys, attributes.get("category"), period, begin, length, horizon)
     promotion, plan, known = planning.promotions(tables.get("plans"), grid, cells.mean("promotion"))
