@@ -4,6 +4,7 @@ Owns the promise that no message shows the password of a URL.
 """
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -51,5 +52,8 @@ def _told(error: Exception, url: URL) -> str:
     if isinstance(error, NoSuchModuleError | ImportError):
         return f"there is no driver for {url.drivername!r} here"
     said = str(getattr(error, "orig", None) or error).splitlines()[0]
-    password = str(url.password or "")
-    return said.replace(password, "***") if password else said
+    secrets = [str(url.password or ""), quote(str(url.password or ""), safe="")]
+    secrets += [str(value) for value in url.query.values()]  # some drivers take the password there
+    for secret in filter(None, secrets):
+        said = said.replace(secret, "***")
+    return said

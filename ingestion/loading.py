@@ -132,6 +132,10 @@ def _present(
             raise no_such_file(source, folder)
         else:
             notes.append(f"{source.name}: no file fits {source.path!r}; what it gave before stays")
+    if not there and folder is None:
+        raise DataError(
+            "the configuration names no source; describe one under [sources.NAME], or name a folder"
+        )
     if not there:
         raise DataError(
             f"{folder} holds no table. Name files after tables, such as demand.csv ({', '.join(TABLES)}), "

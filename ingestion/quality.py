@@ -144,7 +144,9 @@ def repeated(frame: pd.DataFrame, contract: Contract, distinct: bool) -> tuple[n
     first_at[group[fresh]] = fresh
     first = frame.iloc[first_at[group[bad]]]
     rule = REPEATED + " " + first["_row"].astype("str") + " of " + first["_file"].astype("str")
-    remedy = "keep one of the rows, or add them up before loading"
+    remedy = "keep one of the rows"
+    if contract.name == "demand":
+        remedy = "keep one of the rows; if each is a sale of its own, set add_up = true for the source"
     if contract.master:
         remedy = f"keep one row per {', '.join(keys)}"
     said = values.iloc[bad][keys].astype("str").agg(" · ".join, axis=1)

@@ -37,6 +37,7 @@ class Source:
     missing: further words that mean nothing
     keep, drop: source column → values whose rows alone are taken, or left out
     distinct: the file repeats rows, such as items per store; identical ones count once
+    add_up: demand comes as single sales: the rows of one sku, location and date are one row of their sum
     attributes, covariates: further columns to keep; all that fit when it is not said
     absent: what an absent demand row means: zero, closed or missing
     """
@@ -58,6 +59,7 @@ class Source:
     keep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     drop: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     distinct: bool = False
+    add_up: bool = False
     attributes: Sequence[str] | None = None
     covariates: Sequence[str] | None = None
     absent: str | None = None
@@ -162,6 +164,8 @@ def _check_targets(where: str, source: Source) -> None:
     contract = TABLES[source.table]
     if source.absent is not None and source.absent not in ABSENT:
         raise Problem(f"{where} absent must be one of {', '.join(ABSENT)}, got {source.absent!r}")
+    if source.add_up and source.table != "demand":
+        raise Problem(f"{where} add_up works for demand alone; leave it out for {source.table}")
     fitting = {"text": "attributes", "number": "covariates", None: None}[contract.extra]
     for key in ("attributes", "covariates"):
         if getattr(source, key) is not None and key != fitting:

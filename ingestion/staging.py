@@ -98,6 +98,8 @@ def _finish(source: Source, contract: Contract, folder: Path) -> tuple[list[Part
     for year in sorted((folder / "chunks").iterdir()) if (folder / "chunks").exists() else ():
         chunks = [pd.read_parquet(path) for path in sorted(year.iterdir())]
         frame = pd.concat(chunks, ignore_index=True)
+        if source.add_up:
+            frame = _added_up(frame, contract)
         keep, faults = repeated(frame, contract, source.distinct)
         repeats += len(frame) - int(keep.sum()) - len(faults)
         if len(faults):
@@ -107,6 +109,14 @@ def _finish(source: Source, contract: Contract, folder: Path) -> tuple[list[Part
         if len(rows):
             parts.append(_write(rows, folder, f"parts/{contract.name}", year.name, contract.recorded))
     return parts, bad, repeats
+
+
+def _added_up(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """One row per key: the sum of what was sold, the highest promotion, and the mean of everything else."""
+    keys = list(contract.keys)
+    ways = dict.fromkeys([name for name in frame.columns if name not in keys], "mean")
+    ways |= {"quantity": "sum", "promotion": "max", "_file": "first", "_row": "first"}
+    return frame.groupby(keys, sort=False, as_index=False).agg(ways)[list(frame.columns)]
 
 
 def _write(rows: pd.DataFrame, folder: Path, place: str, year: str, recorded: str | None) -> Part:

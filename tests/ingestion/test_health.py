@@ -1,0 +1,133 @@
+"""What the data say against themselves, each planted and found; and silence where all is well."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestion.contracts import TABLES
+from ingestion.health import DataHealth
+from ingestion.loading import load
+from ingestion.periods import Period
+from ingestion.reconciliation import disagreeing, packs_in_demand, packs_in_receipts, reconcile
+from ingestion.warehouse import Warehouse
+
+
+def health(tmp_path: Path, **tables: pd.DataFrame) -> DataHealth:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet")
+    return load(folder, {}, Warehouse(tmp_path / "workspace")).health
+
+
+def sales(days: int, start: str = "2023-01-01", **more: object) -> pd.DataFrame:
+    dates = pd.date_range(start, periods=days)
+    return pd.DataFrame({"sku": "a", "location": "x", "date": dates, "quantity": 3.0}).assign(**more)
+
+
+def kinds(found: DataHealth) -> set[str]:
+    return set(found.findings["kind"])
+
+
+def test_history_is_measured_in_days(tmp_path: Path) -> None:
+    for days, said in (
+        (179, {"short_history", "no_yearly_season"}),
+        (180, {"no_yearly_season"}),
+        (365, set()),
+    ):
+        place = tmp_path / str(days)
+        place.mkdir()
+        found = health(place, demand=sales(days))
+        assert found.history_days == days
+        assert kinds(found) == said
+
+
+def test_gaps_and_stale_sources_are_found(tmp_path: Path) -> None:
+    demand = sales(400).drop(index=[5, 6])
+    stock = pd.DataFrame({"sku": ["a"], "location": "x", "as_of": [pd.Timestamp("2024-01-10")], "on_hand": 5})
+    found = health(tmp_path, demand=demand, stock=stock)
+    assert found.series["gaps"].tolist() == [2]
+    stale = found.freshness.set_index("source")
+    assert stale.loc["stock", "behind_days"] == 25
+    assert stale["stale"].to_dict() == {"demand": False, "stock": True}
+    assert {"gaps", "stale"} <= kinds(found)
+
+
+def test_sales_from_an_empty_shelf_are_found(tmp_path: Path) -> None:
+    demand = sales(400, in_stock=1.0)
+    demand.loc[9, "in_stock"] = 0.0
+    found = health(tmp_path, demand=demand)
+    assert found.sold_without_stock["date"].tolist() == [pd.Timestamp("2023-01-10")]
+
+
+def walk(seed: int, days: int = 60) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Stock, demand and receipts of four series that agree."""
+    rng = np.random.default_rng(seed)
+    dates = pd.date_range("2024-01-01", periods=days)
+    series = pd.MultiIndex.from_product([["a", "b"], ["x", "y"], dates], names=["sku", "location", "date"])
+    flows = series.to_frame(index=False).assign(quantity=rng.poisson(3.0, len(series)).astype(float))
+    come = rng.random(len(flows)) < 0.2
+    received = np.where(come, rng.integers(1, 30, len(flows)), 0).astype(float)
+    level = 500 + (received - flows["quantity"]).groupby([flows["sku"], flows["location"]]).cumsum()
+    counted = rng.random(len(flows)) < 0.3
+    stock = flows.assign(as_of=flows["date"], on_hand=level)[counted][["sku", "location", "as_of", "on_hand"]]
+    orders = flows[come].assign(
+        ordered_on=flows["date"], received_on=flows["date"], kind="purchase", supplier="s"
+    )
+    orders = orders.assign(quantity=received[come], received_quantity=np.nan)
+    return stock.reset_index(drop=True), flows, orders
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_reconciliation_equals_a_naive_loop(seed: int) -> None:
+    stock, demand, orders = walk(seed)
+    stock.loc[len(stock) // 2, "on_hand"] += 7
+    pairs = reconcile(stock, demand, orders, Period("day"))
+    rows = []
+    for (sku, place), counts in stock.groupby(["sku", "location"]):
+        ordered = counts.sort_values("as_of").to_dict("records")
+        for one, two in pairwise(ordered):
+            mine = demand[(demand["sku"] == sku) & (demand["location"] == place)]
+            sold = mine[(mine["date"] > one["as_of"]) & (mine["date"] <= two["as_of"])]["quantity"].sum()
+            into = orders[(orders["sku"] == sku) & (orders["location"] == place)]
+            inside = (into["received_on"] > one["as_of"]) & (into["received_on"] <= two["as_of"])
+            got = into[inside]["quantity"].sum()
+            rows.append((sku, place, two["as_of"], got, sold, two["on_hand"] - (one["on_hand"] + got - sold)))
+    naive = pd.DataFrame(rows, columns=["sku", "location", "closed_on", "received", "sold", "difference"])
+    pd.testing.assert_frame_equal(pairs[list(naive.columns)], naive, check_dtype=False)
+    assert set(disagreeing(pairs)["difference"].abs()) == {7.0}
+
+
+def test_a_transfer_leaves_the_place_that_sends_it() -> None:
+    dates = pd.to_datetime(["2024-01-01", "2024-01-05"])
+    stock = pd.DataFrame({"sku": "a", "location": "depot", "as_of": dates, "on_hand": [9.0, 5.0]})
+    demand = pd.DataFrame({"sku": "a", "location": "depot", "date": dates, "quantity": 0.0})
+    moved = {"sku": ["a"], "location": "shop", "supplier": "depot", "kind": "transfer", "quantity": 4.0}
+    orders = pd.DataFrame(moved).assign(
+        ordered_on=dates[0] + pd.Timedelta(days=1), received_on=dates[1], received_quantity=np.nan
+    )
+    assert reconcile(stock, demand, orders, Period("day"))["difference"].tolist() == [0.0]
+
+
+def test_reconciliation_reaches_the_report(tmp_path: Path) -> None:
+    stock, demand, orders = walk(3)
+    stock.loc[5, "on_hand"] -= 11
+    orders = orders.assign(order_id=[str(i) for i in range(len(orders))])
+    columns = [name for name in TABLES["supply_orders"].columns if name in orders]
+    found = health(tmp_path, stock=stock, demand=demand, supply_orders=orders[columns])
+    assert found.reconciliation["difference"].abs().tolist() == [11.0, 11.0]
+    assert "off by" in found.findings.set_index("kind").loc["reconciliation", "message"]
+
+
+def test_packs_are_seen_in_demand_and_in_receipts() -> None:
+    sold = pd.DataFrame({"sku": ["a"] * 5 + ["b"] * 5, "quantity": [6, 12, 24, 18, 30, 6, 7, 8, 9, 10.0]})
+    assert packs_in_demand(sold).to_dict("records") == [{"sku": "a", "pack": 6.0}]
+    stock, demand, orders = walk(4)
+    orders["quantity"] = np.where(orders["sku"] == "a", orders["quantity"] / 12, orders["quantity"])
+    packs = packs_in_receipts(reconcile(stock, demand, orders, Period("day")))
+    assert packs.to_dict("records") == [{"sku": "a", "pack": 12.0}]
