@@ -27,14 +27,16 @@ class Message(NamedTuple):
 
 
 def quantity(value: Any, language: Language = "en") -> str:
-    """Units as a person writes them: at most two decimals, none from a hundred on.
+    """Units as a person writes them: three digits or more, and no more decimals than that takes.
 
-    >>> quantity(12.0), quantity(3.456), quantity(1234.5), quantity(float("nan"))
-    ('12', '3.46', '1,234', 'unknown')
+    >>> quantity(12.0), quantity(3.456), quantity(36.34), quantity(1234.5), quantity(float("nan"))
+    ('12', '3.46', '36.3', '1,234', 'unknown')
     """
     if not isinstance(value, int | float) or math.isnan(value):
         return wording.UNKNOWN[language]
-    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}".rstrip("0").rstrip(".")
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    text = f"{value:,.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if digits else text
     return "0" if text == "-0" else text
 
 
@@ -119,14 +121,15 @@ def _do(what: Recommendation, language: Language, currency: str, overdue: str) -
 def _words(alert: Mapping[str, Any], language: Language) -> dict[str, str]:
     """Every number of an alert as text."""
     words = {name: quantity(alert.get(name), language) for name in NUMBERS}
-    basis = alert["basis"]
-    name = alert.get("name")
+    kind, basis, name = alert["kind"], alert["basis"], alert.get("name")
+    words["bound"] = percent(alert["bound"])
+    limit = wording.LIMITS[kind][language] if kind in wording.LIMITS and alert["bound"] else "{threshold}"
     return words | {
         "item": f"{alert['sku']} ({name})" if name and name != alert["sku"] else alert["sku"],
         "location": alert["location"],
         "chance": percent(alert["measure"]),
         "share": percent(alert["measure"]) if math.isfinite(alert["measure"]) else "",
-        "bound": percent(alert["bound"]),
+        "limit": limit.format_map(words),
         "level": wording.LEVEL_WORDS[basis][language] if basis in wording.LEVEL_WORDS else "",
         "basis": quantity(alert.get(basis), language),
         "stock_word": wording.STOCK_WORDS[alert["compared"]][language],

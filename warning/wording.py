@@ -54,19 +54,21 @@ CAUSES = {
         "zh": "在提前期加补货周期内断货的概率为 {chance}（限值 {bound}）。",
     },
     "low_stock": {
-        "en": "{stock_word} is {stock}, {share} below the {level} of {basis}"
-        " (limit {bound} below = {threshold}).",
-        "zh": "{stock_word}为 {stock}，低于{level} {basis} 达 {share}（限值低 {bound}，即 {threshold}）。",
+        "en": "{stock_word} is {stock}, {share} below the {level} of {basis} (limit {limit}).",
+        "zh": "{stock_word}为 {stock}，低于{level} {basis} 达 {share}（限值：{limit}）。",
     },
     "overstock": {
-        "en": "{stock_word} is {stock}, {share} above the {level} of {basis}"
-        " (limit {bound} above = {threshold}).",
-        "zh": "{stock_word}为 {stock}，高于{level} {basis} 达 {share}（限值高 {bound}，即 {threshold}）。",
+        "en": "{stock_word} is {stock}, {share} above the {level} of {basis} (limit {limit}).",
+        "zh": "{stock_word}为 {stock}，高于{level} {basis} 达 {share}（限值：{limit}）。",
     },
     "unneeded": {
         "en": "{stock_word} is {stock}, and none is needed.",
         "zh": "{stock_word}为 {stock}，但没有需求。",
     },
+}
+LIMITS = {
+    "low_stock": {"en": "{threshold}, {bound} below", "zh": "低 {bound}，即 {threshold}"},
+    "overstock": {"en": "{threshold}, {bound} above", "zh": "高 {bound}，即 {threshold}"},
 }
 POSITION = {
     "en": " On hand {on_hand}, reserved {reserved}, inbound {inbound}, projected {projected}"

@@ -64,7 +64,7 @@ def check_one_voice(alerts: pd.DataFrame) -> None:
 
 
 @given(shops, presets)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_evaluating_again_changes_nothing(rows, rules):
     frame = facts(rows)
     first = evaluate(frame, rules, TODAY, NONE)
@@ -77,7 +77,7 @@ def test_evaluating_again_changes_nothing(rows, rules):
 
 
 @given(st.lists(shops, min_size=2, max_size=4), presets)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_every_cause_has_one_alert_on_every_day(days, rules):
     held = NONE
     for number, rows in enumerate(days):
@@ -93,14 +93,14 @@ def test_every_cause_has_one_alert_on_every_day(days, rules):
 
 
 @given(shops, presets)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_order_of_positions_does_not_matter(rows, rules):
     frame = facts(rows)
     same(evaluate(frame, rules, TODAY, NONE).opened, evaluate(frame.iloc[::-1], rules, TODAY, NONE).opened)
 
 
 @given(shops, presets)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_no_stock_alert_comes_from_unknown_stock_or_a_discontinued_shortage(rows, rules):
     frame = facts(rows)
     opened = evaluate(frame, rules, TODAY, NONE).opened
@@ -110,8 +110,8 @@ def test_no_stock_alert_comes_from_unknown_stock_or_a_discontinued_shortage(rows
     assert set(opened.loc[opened["sku"].isin(ended), "kind"]) <= {"overstock"}
 
 
-@given(st.lists(st.floats(0.2, 0.49), min_size=2, max_size=6))
-@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(0.2, 0.49), min_size=2, max_size=4))
+@settings(max_examples=12, deadline=None)
 def test_a_chance_that_oscillates_inside_the_band_opens_one_alert_and_ends_none(chances):
     rule = Rule("risk", "stockout_risk", {"notice": 0.3, "warning": 0.5}, hysteresis=0.1)
     frame = facts([{"on_hand": 5.0, "stockout_probability": 0.3}])

@@ -94,10 +94,10 @@ def test_low_stock_in_words():
     row = alert(literal_rules(), on_hand=45.0, reserved=0.0, stockout_probability=0.1, name=None)
     assert row["title"] == "A1 at S1: 10% below the safety stock"
     assert row["reason"].startswith(
-        "Available stock is 45, 10% below the safety stock of 50 (limit 10% below = 45). On hand 45,"
+        "Available stock is 45, 10% below the safety stock of 50 (limit 45, 10% below). On hand 45,"
     )
     assert row["reason_zh"].startswith(
-        "可用库存为 45，低于安全库存 50 达 10%（限值低 10%，即 45）。在库 45，"
+        "可用库存为 45，低于安全库存 50 达 10%（限值：低 10%，即 45）。在库 45，"
     )
 
 
@@ -106,13 +106,18 @@ def test_overstock_in_words():
     assert texts(row) == [
         "A1 (Milk 1 l) at S1: 178% above the overstock level",
         (
-            "Available stock is 500, 178% above the overstock level of 180 (limit 50% above = 270). "
+            "Available stock is 500, 178% above the overstock level of 180 (limit 270, 50% above). "
             "On hand 502, reserved 2, inbound 10, projected 480 at the end of the lead time; "
             "safety stock 50, reorder point 90. Surplus above 150: 350 (3,500 CNY)."
         ),
         "Promote 350 (3,500 CNY). Hold back the 10 on order.",
     ]
     assert row["remedy_zh"] == "促销 350（3,500 CNY）。暂缓在途 10。"
+
+
+def test_a_limit_that_is_the_level_itself_is_said_once():
+    row = alert(on_hand=200.0, reserved=0.0, projected=180.0, stockout_probability=0.0)
+    assert "11% above the overstock level of 180 (limit 180)." in row["reason"]
 
 
 def test_stock_that_nobody_needs_in_words():
