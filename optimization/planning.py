@@ -102,7 +102,7 @@ def on_grid(units: np.ndarray, least: np.ndarray, lot: np.ndarray, toward: np.uf
     slack = 1e-6 if toward is np.floor else -1e-6
     stepped = np.where(lot > 0, least + lot * toward(steps + slack), units)
     smallest = 0.0 if toward is np.floor else least
-    return np.where(units <= 0, 0.0, np.where(units < least - 1e-6, smallest, stepped))
+    return np.where(units <= 1e-6, 0.0, np.where(units < least - 1e-6, smallest, stepped))
 
 
 def cheapest(

@@ -29,6 +29,12 @@ class Inbound:
     orders: pd.DataFrame
     arrival: np.ndarray
 
+    def of(self, keys: pd.DataFrame) -> "Inbound":
+        """Only the orders of the series in `keys`."""
+        index = pd.MultiIndex.from_frame(keys[["sku", "location"]])
+        wanted = pd.MultiIndex.from_frame(self.orders[["sku", "location"]]).isin(index)
+        return Inbound(self.orders[wanted].reset_index(drop=True), self.arrival[wanted])
+
     def within(self, steps: np.ndarray) -> np.ndarray:
         """(k,) chance that each order is on the shelf by its `steps`, (k,) periods from the as-of date."""
         reached = np.concatenate([np.zeros((len(self.arrival), 1)), np.cumsum(self.arrival, axis=1)], axis=1)
