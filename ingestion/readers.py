@@ -139,9 +139,6 @@ def _stream(file: "Recoded", name: str, source: Source, separator: str, names: l
         broken.append((row.number, row.actual_columns, row.text))
         return "skip"
 
-    text = pa_csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-    )
     reader = pa_csv.open_csv(
         pa.PythonFile(file, mode="r"),
         read_options=pa_csv.ReadOptions(use_threads=False, block_size=BLOCK, skip_rows=source.skip_rows),
@@ -151,7 +148,10 @@ def _stream(file: "Recoded", name: str, source: Source, separator: str, names: l
             ignore_empty_lines=False,
             invalid_row_handler=set_aside,
         ),
-        convert_options=text,
+        # Everything is text until its contract says what it is: 007 is not 7.
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+        ),
     )
     first, decimal, told, given = source.skip_rows + 2, source.decimal, 0, False
     for batch in reader:

@@ -38,18 +38,16 @@ def stage(
     left_out = 0
     for count, chunk in enumerate(read_source(source, contract, names)):
         check_columns(chunk, source, contract)
-        if extras is None or (not extras and count < 1):
+        if extras is None and len(chunk.raw):
             extras = choose_extras(chunk, source, contract)
-        ignored.update(dict.fromkeys(unused_columns(chunk.raw.columns, source, contract, extras)))
+        ignored.update(dict.fromkeys(unused_columns(chunk.raw.columns, source, contract, extras or ())))
         ignored.update(dict.fromkeys(chunk.unread))
-        shaped = shape(chunk, source, contract, extras)
+        shaped = shape(chunk, source, contract, extras or ())
         left_out += len(chunk.rows) - len(shaped.kept)
         faults = find_faults(shaped, chunk, contract, known)
         bad.append(quarantine(faults, chunk, shaped, contract.name, source.name))
-        good = np.ones(len(shaped.typed), dtype=bool)
-        good[faults["position"].to_numpy(dtype=np.int64)] = False
-        rows = shaped.typed.assign(_file=chunk.file, _row=chunk.rows[shaped.kept])[good]
-        _lay_down(rows, contract, folder / "chunks", count)
+        rows = shaped.typed.assign(_file=chunk.file, _row=chunk.rows[shaped.kept])
+        _lay_down(rows.drop(index=pd.Index(faults["position"])), contract, folder / "chunks", count)
     parts, again, repeats = _finish(source, contract, folder)
     quarantined = gather([*bad, *again])
     aside = _write(quarantined, folder, "quarantine", UNDATED, None) if len(quarantined) else None
