@@ -5,12 +5,13 @@ is at least what was sold, so they are scored apart, as lower bounds.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from forecasting.cumulative import LEVELS
-from forecasting.forecaster import Prediction, knots
+from forecasting.forecaster import knots
 from forecasting.panel import Panel
 
 SCORED = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -116,39 +117,27 @@ def losses(folds: Folds, quantiles: np.ndarray, clean: bool = True) -> np.ndarra
         return np.where(folds.scale > 0, loss.mean(axis=2) / folds.scale, np.nan)
 
 
-def score(panel: Panel, folds: Folds, prediction: Prediction, quantiles: np.ndarray) -> pd.DataFrame:
+def score(panel: Panel, folds: Folds, mean: np.ndarray, quantiles: np.ndarray) -> pd.DataFrame:
     """Scores per segment: all, thirds of volume, intermittency classes, horizon bands.
 
-    Columns: segment, windows, pinball (scaled, clean windows), pinball_partial, bias (share of demand),
-    and per scored level the coverage as P(Y < q) and P(Y ≤ q).
+    mean, quantiles: (m, g) and (m, g, LEVELS) units
+    Columns: segment, windows, pinball (scaled, clean windows), pinball_partial, bias (share of demand), and
+    per scored level the coverage as P(Y < q) (below) and P(Y ≤ q) (within).
     """
-    loss, partial = losses(folds, quantiles), losses(folds, quantiles, clean=False)
-    used = np.isfinite(loss)
+    table = {"pinball": losses(folds, quantiles), "pinball_partial": losses(folds, quantiles, clean=False)}
+    used = np.isfinite(table["pinball"])
+    off = np.where(used, mean - folds.actual, np.nan)
+    for level in SCORED:
+        row = quantiles[:, :, np.searchsorted(LEVELS, level)]
+        table[f"below_{level}"] = np.where(used, folds.actual < row - 1e-6, np.nan)
+        table[f"within_{level}"] = np.where(used, folds.actual <= row + 1e-6, np.nan)
     rows = []
     for name, mask in segments(panel, folds).items():
-        rows.append(
-            {"segment": name} | _scores(folds, prediction, quantiles, loss, partial, used & mask, mask)
-        )
+        demand = folds.actual[mask & used].sum()
+        found = {key: _mean(values[mask]) for key, values in table.items()}
+        bias = np.nansum(off[mask]) / demand if demand > 0 else np.nan
+        rows.append({"segment": name, "windows": int((mask & used).sum()), "bias": bias} | found)
     return pd.DataFrame(rows)
-
-
-def _scores(
-    folds: Folds, prediction: Prediction, quantiles: np.ndarray, loss: np.ndarray, partial: np.ndarray,
-    used: np.ndarray, mask: np.ndarray,
-) -> dict[str, float]:  # fmt: skip
-    actual = folds.actual[used]
-    demand = actual.sum()
-    found: dict[str, float] = {
-        "windows": int(used.sum()),
-        "pinball": float(loss[used].mean()) if used.any() else np.nan,
-        "pinball_partial": _mean(partial[mask]),
-        "bias": float(prediction.mean[used].sum() / demand - 1.0) if demand > 0 else np.nan,
-    }
-    for level in SCORED:
-        row = quantiles[:, :, np.searchsorted(LEVELS, level)][used]
-        found[f"below_{level}"] = float((actual < row - 1e-6).mean()) if used.any() else np.nan
-        found[f"within_{level}"] = float((actual <= row + 1e-6).mean()) if used.any() else np.nan
-    return found
 
 
 def _mean(values: np.ndarray) -> float:
@@ -176,7 +165,7 @@ def segments(panel: Panel, folds: Folds) -> dict[str, np.ndarray]:
     ):
         parts[name] = mask[folds.series][:, None] & every
     borders = [0, 7, 14, 28, 10_000] if panel.period.name == "day" else [0, 1, 2, 4, 10_000]
-    for low, high in zip(borders, borders[1:], strict=False):
+    for low, high in pairwise(borders):
         band = (folds.horizons > low) & (folds.horizons <= high)
         if band.any():
             parts[f"horizon {low + 1}-{int(folds.horizons[band].max())}"] = band[None, :] & every

@@ -5,6 +5,7 @@ left to calibration, which pools how far such means were off before.
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +68,12 @@ class Baseline:
 
 
 def _mean_of(name: str, history: np.ndarray, horizon: int, window: int) -> np.ndarray:
-    # Imported here: statsforecast takes a second, which a served LightGBM model need not pay.
-    from statsforecast.models import TSB, CrostonSBA, SeasonalNaive, WindowAverage
-
+    # Loaded when used: it takes seconds, which a command that serves the global model need not pay.
+    library = import_module("statsforecast.models")
     model = {
-        "moving_average": lambda: WindowAverage(window),
-        "seasonal_naive": lambda: SeasonalNaive(window),
-        "sba": CrostonSBA,
-        "tsb": lambda: TSB(alpha_d=0.1, alpha_p=0.1),
+        "moving_average": lambda: library.WindowAverage(window),
+        "seasonal_naive": lambda: library.SeasonalNaive(window),
+        "sba": library.CrostonSBA,
+        "tsb": lambda: library.TSB(alpha_d=0.1, alpha_p=0.1),
     }[name]()
     return np.maximum(model.forecast(y=history, h=horizon)["mean"], 0.0)

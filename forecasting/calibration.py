@@ -86,7 +86,7 @@ def _enough(known: np.ndarray, band: np.ndarray, cell: np.ndarray, b: int, c: in
 
 
 def _levels_of(errors: np.ndarray) -> np.ndarray:
-    """Quantiles of errors at LEVELS; few errors lean on a wide skewed prior, so that 99% is never their largest."""
+    """Quantiles of errors at LEVELS; few errors lean on a wide, skewed prior."""
     prior = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5
     if not len(errors):
         return prior
@@ -110,7 +110,8 @@ def _shifts(off: np.ndarray) -> np.ndarray:
 def at_levels(levels: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
     """Quantiles (…, q) brought to LEVELS (…, len(LEVELS)), straight in the normal score of the level.
 
-    >>> at_levels(np.array([0.1, 0.5, 0.9]), np.array([[-1.2816, 0.0, 1.2816]])).round(2)[0, [7, 12, 15]].tolist()
+    >>> score = np.array([[-1.2816, 0.0, 1.2816]])
+    >>> at_levels(np.array([0.1, 0.5, 0.9]), score).round(2)[0, [7, 12, 15]].tolist()
     [0.0, 1.28, 2.33]
     """
     score, wanted = ndtri(levels), ndtri(LEVELS)
@@ -154,7 +155,7 @@ def _sums_correlation(rho: float, pairs: list[tuple[int, int]]) -> np.ndarray:
 
 
 def places(rows: np.ndarray, amount: np.ndarray) -> np.ndarray:
-    """(m, g) level that each amount (m, g) has in its row of quantiles (m, g, LEVELS); the middle where it ties.
+    """(m, g) level that each amount (m, g) has in its row of quantiles (m, g, LEVELS); mid-level on ties.
 
     Uniform in (0, 1) over many windows if the distributions are right.
     """

@@ -43,7 +43,7 @@ def pooled_rows(
 def _own_knowledge(
     panel: Panel, i: int, mean: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, object]:
-    """The borrowed distribution brought to what is known of the series: its plan, or what it sold at least."""
+    """The borrowed distribution brought to what is known: the series' plan, or what it sold at least."""
     planned = np.cumsum(panel.planned_quantity[i, : len(mean)].astype(float))
     if len(planned) == len(mean) and planned[-1] > 0:
         return planned, planned[:, None] * _shape(mean, rows), "planned"

@@ -5,19 +5,40 @@ same window a year before. All are free of scale: demand is measured against the
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from forecasting.arrays import Arrays, arrays_of, mean_of
 from forecasting.history import LAGS, WINDOWS, YEAR, Summary, summarise
 from forecasting.panel import Panel
+from forecasting.peers import groups_of, peers_at
 
 WINDOW = (
-    "horizon", "composition", "sales_expected", "promotion", "promotion_change", "promotion_first", "until_promotion",
-    "peers_promotion", "peers_change", "peers_recent", "peers_last_year", "last_year", "same_length", "price",
-    "price_now", "holidays", "holidays_after", "holidays_before", "workdays", "year_sin", "year_cos",
-)  # fmt: skip
+    *("horizon", "composition", "sales_expected"),
+    *(
+        "promotion",
+        "promotion_change",
+        "promotion_first",
+        "until_promotion",
+        "peers_promotion",
+        "peers_change",
+    ),
+    *("peers_recent", "peers_last_year", "last_year", "same_length"),
+    *(
+        "price",
+        "price_now",
+        "holidays",
+        "holidays_after",
+        "holidays_before",
+        "workdays",
+        "year_sin",
+        "year_cos",
+    ),
+)
 NAMES = (*LAGS, *WINDOW)
+MOST = 20.0  # ratios are cut here: a series that had all but stopped tells nothing by a ratio of a thousand
 
 
 @dataclass(frozen=True)
@@ -45,155 +66,159 @@ class Rows:
         return self.path[:, self.horizons - 1]
 
 
+class _Ask(NamedTuple):
+    """What rows are built for: series, row and group of each pair; the common origin; horizons; windows."""
+
+    series: np.ndarray
+    row: np.ndarray
+    group: np.ndarray
+    origin: int
+    horizons: np.ndarray
+    year: int
+    recent: int
+    month: int
+    week: int
+    prices_planned: bool
+
+
+class _Base(NamedTuple):
+    """The structural expectation of every pair; as in Summary."""
+
+    level: np.ndarray
+    profile: np.ndarray
+    uplift: np.ndarray
+    size: np.ndarray
+
+
+class _Out(NamedTuple):
+    features: np.ndarray
+    path: np.ndarray
+    actual: np.ndarray
+    complete: np.ndarray
+
+
 def build_rows(panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray) -> Rows:
     """Rows of the pairs (series[k], origin[k]), (m,) each, at every horizon of (g,)."""
     summary = summarise(panel, series, origin)
     shape = (len(series), len(horizons))
     features = np.full((*shape, len(NAMES)), np.nan, dtype=np.float32)
     features[:, :, : len(LAGS)] = summary.lags[:, None, :]
-    actual, complete = np.zeros(shape), np.zeros(shape)
     path = np.zeros((len(series), int(horizons[-1])))
-    group = groups_of(panel)
-    seasons = panel.period.days * panel.length >= 365
-    calendar, windows = panel.calendar, WINDOWS[panel.period.name]
+    out = _Out(features[:, :, len(LAGS) :], path, np.zeros(shape), np.zeros(shape))
+    base = _Base(summary.level, summary.profile, summary.uplift, summary.size)
+    arrays, group, name = arrays_of(panel), groups_of(panel), panel.period.name
+    week, month, recent = (WINDOWS[name][k] for k in (0, 3, 2))
     for at in np.unique(origin):
-        rows = np.flatnonzero(origin == at)
+        row = np.flatnonzero(origin == at)
         peers = peers_at(panel, group, int(at), int(horizons[-1]))
-        _windows(
-            series[rows], rows, int(at), horizons, panel.quantity, panel.plan, panel.known, panel.promotion, panel.price,
-            panel.prices_planned, calendar.phase, calendar.holiday, calendar.workday, calendar.of_series,
-            calendar.year if seasons else np.full_like(calendar.year, np.nan), peers, group,
-            np.array((YEAR[panel.period.name], windows[2], windows[3], windows[0])),
-            summary.level, summary.profile, summary.uplift, summary.size,
-            features[:, :, len(LAGS) :], path, actual, complete,
-        )  # fmt: skip
-    return Rows(summary, horizons, features, path, actual, complete)
-
-
-def groups_of(panel: Panel) -> np.ndarray:
-    """(n,) number of each series' category; one group where there are no categories."""
-    if "category" not in panel.attributes:
-        return np.zeros(panel.series, dtype=np.int64)
-    return np.unique(panel.attributes["category"].to_numpy(dtype=str), return_inverse=True)[1].astype(
-        np.int64
-    )
-
-
-def peers_at(panel: Panel, group: np.ndarray, origin: int, horizon: int) -> np.ndarray:
-    """(2, groups, year + recent + horizon) what each group did and plans, up to `horizon` after `origin`.
-
-    First the mean over series of demand as a share of the series' own mean up to the origin, from two
-    years before it; then the mean promotion, planned after the origin.
-    """
-    span = 2 * YEAR[panel.period.name]
-    low = max(origin + 1 - span, 0)
-    out = np.full((2, int(group.max(initial=0)) + 1, span + horizon), np.nan)
-    _peers(panel.quantity, panel.promotion, panel.plan, panel.known, group, origin, low, span, horizon, out)
-    return out
+        ask = _Ask(
+            series[row], row, group, int(at), horizons, YEAR[name], recent, month, week, panel.prices_planned
+        )
+        _fill(arrays, peers, ask, base, out)
+    return Rows(summary, horizons, features, path, out.actual, out.complete)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _peers(quantity, promotion, plan, known, group, origin, low, span, horizon, out):  # type: ignore[no-untyped-def]
-    groups = out.shape[1]
-    total, count = np.zeros((groups, span)), np.zeros((groups, span))
-    depth, size = np.zeros((groups, span + horizon)), np.zeros(groups)
-    shift = span - (origin + 1 - low)
-    for i in range(quantity.shape[0]):
-        g = group[i]
-        n, s = 0, 0.0
-        for t in range(low, origin + 1):
-            if np.isfinite(quantity[i, t]):
-                n += 1
-                s += quantity[i, t]
-        size[g] += 1.0
-        for t in range(low, origin + 1):
-            depth[g, t - low + shift] += promotion[i, t]
-            if s > 0.0 and n >= 14 and np.isfinite(quantity[i, t]):
-                total[g, t - low + shift] += quantity[i, t] * n / s
-                count[g, t - low + shift] += 1.0
-        for k in range(horizon):
-            if origin + 1 + k < plan.shape[1] and known[i, origin + 1 + k] <= origin:
-                depth[g, span + k] += plan[i, origin + 1 + k]
-    for g in range(groups):
-        for t in range(span):
-            if count[g, t] > 0.0:
-                out[0, g, t] = total[g, t] / count[g, t]
-        for t in range(span + horizon):
-            out[1, g, t] = depth[g, t] / max(size[g], 1.0)
+def _fill(arrays: Arrays, peers: np.ndarray, ask: _Ask, base: _Base, out: _Out) -> None:
+    for k in range(len(ask.series)):
+        i, r = ask.series[k], ask.row[k]
+        _demand_ahead(arrays, ask, base, (i, r), out)
+        _promotion_ahead(arrays, peers, ask, (i, r), out.features)
+        _last_year(arrays.quantity[i], peers[0, ask.group[i]], ask, r, out.features)
+        _price_and_days(arrays, ask, (i, r), out.features)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _mean(values, low, high):  # type: ignore[no-untyped-def]
-    """Mean of the finite values in [low, high), NaN without any."""
-    n, s = 0, 0.0
-    for t in range(max(low, 0), min(high, len(values))):
-        if np.isfinite(values[t]):
-            n += 1
-            s += values[t]
-    return s / n if n > 0 else np.nan
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _windows(
-    series, rows, at, horizons, quantity, plan, known, promotion, price, prices_planned, phase, holiday, workday,
-    country, year, peers, group, spans, level, profile, uplift, size, features, path, actual, complete,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    length, span = quantity.shape[1], peers.shape[2] - horizons[-1]
-    lag, recent, month, week = spans[0], spans[1], spans[2], spans[3]
-    for k in range(len(series)):
-        i, r, g = series[k], rows[k], group[series[k]]
-        y, days, off, work = quantity[i], profile[r], holiday[country[i]], workday[country[i]]
-        usual = _mean(price[i], at + 1 - month, at + 1)
-        before = _mean(promotion[i], at + 1 - recent, at + 1)
-        peers_before = _mean(peers[1, g], span - recent, span)
-        year_rate = _mean(y, at + 1 - lag - month, at + 1 - lag)
-        peers_year_rate = _mean(peers[0, g], span - lag - month, span - lag)
-        peers_recent = _mean(peers[0, g], span - recent, span) / _mean(peers[0, g], span - lag, span)
-        off_before = off[max(at + 1 - week, 0) : at + 1].sum()
-        weight, seen, total, depth, peer_depth, off_days, work_days = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        lag_n, lag_s, peer_n, peer_s, back_s, back_w = 0, 0.0, 0, 0.0, 0.0, 0.0
-        first_promotion, until, j = 0.0, -1.0, 0
-        for h in range(1, horizons[-1] + 1):
-            t = at + h
-            p = plan[i, t] if known[i, t] <= at else 0.0
-            factor = days[phase[t]] * (1.0 + uplift[r] * p)
-            weight += factor
-            path[r, h - 1] = level[r] * weight
-            depth += p
-            first_promotion = p if h == 1 else first_promotion
-            until = h if p > 0.0 and until < 0.0 else until
-            peer_depth += peers[1, g, span + h - 1]
-            off_days += off[t]
-            work_days += work[t]
-            if t < length and np.isfinite(y[t]):
-                total += y[t]
-                seen += factor
-            if t - lag >= 0 and t - lag <= at and np.isfinite(y[t - lag]):
-                lag_n += 1
-                lag_s += y[t - lag]
-            if t - lag <= at and np.isfinite(peers[0, g, span + h - 1 - lag]):
-                peer_n += 1
-                peer_s += peers[0, g, span + h - 1 - lag]
-            back = at + 1 - h
-            if back >= 0 and np.isfinite(y[back]):
-                back_s += y[back]
-                back_w += days[phase[back]] * (1.0 + uplift[r] * promotion[i, back])
-            if h != horizons[j]:
-                continue
-            f = features[r, j]
-            f[0], f[1], f[2] = h, weight / h, level[r] * weight / size[r] if size[r] > 0.0 else np.nan
-            f[3], f[4], f[5] = depth / h, depth / h - before, first_promotion
-            f[6] = until if until > 0.0 else horizons[-1] + 1
-            f[7], f[8] = peer_depth / h, peer_depth / h - peers_before
-            f[9], f[10] = peers_recent, peer_s / peer_n / peers_year_rate if peer_n > 0 else np.nan
-            if lag_n * 4 >= h * 3 and year_rate > 0.0:
-                f[11] = min(lag_s / lag_n / year_rate, 20.0)
-            f[12] = min(back_s / back_w / level[r], 20.0) if back_w > 0.0 and level[r] > 0.0 else np.nan
-            f[13] = _mean(price[i], at + 1, t + 1) / usual if prices_planned else np.nan
-            f[14] = price[i, at] / usual
-            f[15], f[16], f[17], f[18] = off_days, off[t + 1 : t + 1 + week].sum(), off_before, work_days
-            middle = 2.0 * np.pi * year[at + 1 + h // 2]
-            f[19], f[20] = np.sin(middle), np.cos(middle)
-            actual[r, j] = total
-            complete[r, j] = seen / weight if t < length and weight > 0.0 else 0.0
+def _demand_ahead(arrays: Arrays, ask: _Ask, base: _Base, pair: tuple[int, int], out: _Out) -> None:
+    """The expected path, what was observed of it, and the same number of periods just passed."""
+    (i, r), at, length = pair, ask.origin, arrays.quantity.shape[1]
+    demand, week, uplift = arrays.quantity[i], base.profile[r], base.uplift[r]
+    level, size = base.level[r], base.size[r]
+    weight, seen, total, back_total, back_weight, j = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+    for h in range(1, ask.horizons[-1] + 1):
+        t, back = at + h, at + 1 - h
+        planned = arrays.plan[i, t] if arrays.known[i, t] <= at else 0.0
+        factor = week[arrays.phase[t]] * (1.0 + uplift * planned)
+        weight += factor
+        out.path[r, h - 1] = level * weight
+        if t < length and np.isfinite(demand[t]):
+            total += demand[t]
+            seen += factor
+        if back >= 0 and np.isfinite(demand[back]):
+            back_total += demand[back]
+            back_weight += week[arrays.phase[back]] * (1.0 + uplift * arrays.promotion[i, back])
+        if h == ask.horizons[j]:
+            f = out.features[r, j]
+            f[0], f[1], f[2] = h, weight / h, level * weight / size if size > 0.0 else np.nan
+            known = back_weight > 0.0 and level > 0.0
+            f[12] = min(back_total / back_weight / level, MOST) if known else np.nan
+            out.actual[r, j] = total
+            out.complete[r, j] = seen / weight if t < length and weight > 0.0 else 0.0
             j += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _promotion_ahead(
+    arrays: Arrays, peers: np.ndarray, ask: _Ask, pair: tuple[int, int], features: np.ndarray
+) -> None:
+    """Promotion planned in the window, of the series and its category, and the change from before."""
+    (i, r), at, last = pair, ask.origin, ask.horizons[-1]
+    group = peers[1, ask.group[i]]
+    span = len(group) - last
+    before = mean_of(arrays.promotion[i], at + 1 - ask.recent, at + 1)
+    group_before = mean_of(group, span - ask.recent, span)
+    depth, group_depth, first, until, j = 0.0, 0.0, 0.0, last + 1, 0
+    for h in range(1, last + 1):
+        planned = arrays.plan[i, at + h] if arrays.known[i, at + h] <= at else 0.0
+        first = planned if h == 1 else first
+        until = min(until, h) if planned > 0.0 else until
+        depth += planned
+        group_depth += group[span + h - 1]
+        if h == ask.horizons[j]:
+            f = features[r, j]
+            f[3], f[4], f[5], f[6] = depth / h, depth / h - before, first, until
+            f[7], f[8] = group_depth / h, group_depth / h - group_before
+            j += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _last_year(demand: np.ndarray, group: np.ndarray, ask: _Ask, r: int, features: np.ndarray) -> None:
+    """The same window a year before over the weeks that led up to it, of the series and of its category."""
+    at, lag, last = ask.origin, ask.year, ask.horizons[-1]
+    span = len(group) - last
+    own = mean_of(demand, at + 1 - lag - ask.month, at + 1 - lag)
+    common = mean_of(group, span - lag - ask.month, span - lag)
+    recent = mean_of(group, span - ask.recent, span) / mean_of(group, span - lag, span)
+    n, total, group_n, group_total, j = 0, 0.0, 0, 0.0, 0
+    for h in range(1, last + 1):
+        t = at + h - lag
+        if 0 <= t <= at and np.isfinite(demand[t]):
+            n += 1
+            total += demand[t]
+        if t <= at and np.isfinite(group[span + h - 1 - lag]):
+            group_n += 1
+            group_total += group[span + h - 1 - lag]
+        if h == ask.horizons[j]:
+            f = features[r, j]
+            f[9], f[10] = recent, group_total / group_n / common if group_n > 0 else np.nan
+            if n * 4 >= h * 3 and own > 0.0:
+                f[11] = min(total / n / own, MOST)
+            j += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _price_and_days(arrays: Arrays, ask: _Ask, pair: tuple[int, int], features: np.ndarray) -> None:
+    """Prices against the usual one, holidays and make-up workdays around the window, place in the year."""
+    (i, r), at = pair, ask.origin
+    price, off, work = arrays.price[i], arrays.holiday[arrays.country[i]], arrays.workday[arrays.country[i]]
+    usual = mean_of(price, at + 1 - ask.month, at + 1)
+    before = off[max(at + 1 - ask.week, 0) : at + 1].sum()
+    for j in range(len(ask.horizons)):
+        h, f = ask.horizons[j], features[r, j]
+        end = at + 1 + h
+        f[13] = mean_of(price, at + 1, end) / usual if ask.prices_planned else np.nan
+        f[14] = price[at] / usual
+        f[15], f[16], f[17] = off[at + 1 : end].sum(), off[end : end + ask.week].sum(), before
+        f[18] = work[at + 1 : end].sum()
+        middle = 2.0 * np.pi * arrays.year[at + 1 + h // 2]
+        f[19], f[20] = np.sin(middle), np.cos(middle)

@@ -38,7 +38,9 @@ class Prediction:
 class Fitted(Protocol):
     """A fitted forecaster."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
 
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
@@ -52,7 +54,9 @@ class Fitted(Protocol):
 class Forecaster(Protocol):
     """A model that can be fitted; parameters are its fields."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> Fitted:
         """Learn from what was known at the end of period `origin`, for sums up to `horizon` periods."""

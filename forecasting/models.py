@@ -49,7 +49,7 @@ class DemandModel:
         return self.fitted.name
 
     def predict(self, panel: Panel, horizon: int) -> CumulativeDemand:
-        """Sums over the next 1 … `horizon` periods after the panel's as-of date, for every series of the panel.
+        """Sums over the next 1 … `horizon` periods after the as-of date, for every series of the panel.
 
         Raises Problem where the panel's known future is shorter than the horizon.
         """
@@ -112,7 +112,7 @@ def load_model(folder: Path) -> DemandModel:
     version = verify(folder)
     parts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     model = parts["model"]
-    fitted: Fitted = Baseline(model["name"]) if model["kind"] == "baseline" else read_gbm(folder, model)
+    fitted: Fitted = read_gbm(folder, model) if model["kind"] == "gbm" else Baseline(model["name"])
     return DemandModel(
         fitted, _read_calibration(folder, parts["calibration"]), parts["as_of"], version, parts["about"]
     )

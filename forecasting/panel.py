@@ -6,30 +6,20 @@ were known at the as-of date; every model reads the panel and nothing else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecasting import plans as planning
 from forecasting.calendar import Calendar, build_calendar
+from forecasting.series import covariates_of, find_series
 from ingestion.errors import DataError, Problem
 from ingestion.periods import Period
 
-DEMAND_COLUMNS = ("sku", "location", "date", "quantity", "in_stock", "price", "promotion")
-ITEM_COLUMNS = {
-    "sku",
-    "name",
-    "unit_cost",
-    "unit_price",
-    "shelf_life_days",
-    "lifecycle",
-    "replaces",
-    "launched_on",
-}
-LOCATION_COLUMNS = {"location", "name", "capacity", "country"}
-# Below this share of the period on the shelf, what was sold says too little. Above it sales are divided by the
-# root of the share: shelves empty late in a day that was already a good one, so that dividing by the share
-# itself would add the best hours again to the best days.
+# Below this share of the period on the shelf, what was sold says too little. Above it sales are divided by
+# the root of the share: shelves empty late in a day that was already a good one, so that dividing by the
+# share itself would count the best hours of the best days twice.
 LEAST_IN_STOCK = 0.5
 ABSENT = ("zero", "closed", "missing")
 
@@ -40,8 +30,8 @@ class Panel:
 
     keys: (n,) frame of sku and location, sorted
     period, as_of: the clock and the last complete period
-    quantity: (n, T) float32 units; NaN where demand was not observed: no row, empty shelf, before the first row
-    sold: (n, T) float32 units as recorded, a lower bound of demand where the shelf was empty; NaN without a row
+    quantity: (n, T) float32 units; NaN where demand was not observed: no row, empty shelf, not yet sold
+    sold: (n, T) float32 units as recorded, a lower bound where the shelf was empty; NaN without a row
     in_stock: (n, T) float32 share of the period on the shelf
     closed: (n, T) bool, no row because the place was shut; quantity is 0 there
     promotion: (n, T) float32 depth or flag, as it happened
@@ -110,7 +100,7 @@ class Panel:
         """The panel as it was at the end of period number `origin`: later history becomes the future."""
         if origin == self.length - 1:
             return self
-        past = {
+        past: dict[str, Any] = {
             name: np.ascontiguousarray(getattr(self, name)[:, : origin + 1])
             for name in ("quantity", "sold", "in_stock", "closed", "promotion")
         }
@@ -157,53 +147,60 @@ def build_panel(
     last = int(period.index(as_of)[0])
     demand = tables["demand"]
     demand = demand[period.index(demand["date"]) <= last] if len(demand) else demand
-    items, locations = _indexed(tables, "items", "sku"), _indexed(tables, "locations", "location")
-    keys = _keys(demand, tables, items)
-    if not len(keys):
+    found = find_series({**tables, "demand": demand}, period, country)
+    if not len(found.keys):
         raise DataError(
-            "there must be at least one series to forecast, found no demand, plan or new item; load demand first"
+            "there must be at least one series to forecast, found no demand, plan or new item; load demand"
         )
     begin = int(period.index(demand["date"]).min()) if len(demand) else last
     length = last + 1 - begin
-    cells = _Cells(keys, demand, period, begin, length)
-    sold = cells.total("quantity")
-    recorded = np.isfinite(sold)
-    first = np.where(recorded.any(axis=1), recorded.argmax(axis=1), length).astype(np.int64)
-    inside = np.arange(length)[None, :] >= first[:, None]
-    filled = np.where(inside & ~recorded, np.float32(np.nan if absent == "missing" else 0.0), sold)
-    in_stock = np.where(recorded, np.clip(np.nan_to_num(cells.mean("in_stock"), nan=1.0), 0.0, 1.0), 1.0)
-    quantity = np.where(
-        in_stock >= LEAST_IN_STOCK, filled / np.sqrt(np.maximum(in_stock, LEAST_IN_STOCK)), np.nan
-    )
-    attributes = _attributes(keys, items, locations)
-    grid = planning.Grid(keys, attributes.get("category"), period, begin, length, horizon)
-    promotion, plan, known = planning.promotions(tables.get("plans"), grid, cells.mean("promotion"))
-    price, prices_planned = planning.prices(tables.get("plans"), grid, cells.mean("price"))
-    start, fade = _lifecycle(keys, items, period, begin, length)
+    category = found.attributes.get("category")
+    grid = planning.Grid(found.keys, category, period, begin, length, horizon)
+    cells = _Cells(found.keys, demand, period, begin, length)
+    plans = tables.get("plans")
+    promotion, plan, known = planning.promotions(plans, grid, cells.mean("promotion"))
+    price, prices_planned = planning.prices(plans, grid, cells.mean("price"))
     dates = period.dates(begin + np.arange(length + horizon))
-    calendar = build_calendar(dates, period, _countries(keys, locations, country))
+    launched = period.index(found.launched.fillna(dates[0])) - begin
     panel = Panel(
-        keys=keys,
+        keys=found.keys,
         period=period,
-        as_of=period.dates(np.array([last]))[0],
-        quantity=quantity.astype(np.float32),
-        sold=filled.astype(np.float32),
-        in_stock=in_stock.astype(np.float32),
-        closed=inside & ~recorded if absent == "closed" else np.zeros(sold.shape, dtype=bool),
+        as_of=dates[length - 1],
+        **_history(cells, absent),
         promotion=promotion,
         plan=plan,
         known=known,
         price=price,
         prices_planned=prices_planned,
-        planned_quantity=planning.quantities(tables.get("plans"), grid),
-        covariates=planning.covariates(tables.get("plans"), grid, cells.mean, _covariates(demand)),
-        attributes=attributes,
-        first=first,
-        start=start,
-        fade=fade,
-        calendar=calendar,
+        planned_quantity=planning.quantities(plans, grid),
+        covariates=planning.covariates(plans, grid, cells.mean, covariates_of(demand)),
+        attributes=found.attributes,
+        start=np.maximum(launched, length),
+        fade=found.fade,
+        calendar=build_calendar(dates, period, found.countries),
     )
-    return _with_notes(panel)
+    return replace(panel, notes=(*panel.calendar.notes, *_notes(panel)))
+
+
+def _history(cells: "_Cells", absent: str) -> dict[str, Any]:
+    """Demand with its gaps: what no row means, and what an empty or half-empty shelf hides."""
+    sold = cells.total("quantity")
+    recorded = np.isfinite(sold)
+    length = sold.shape[1]
+    first = np.where(recorded.any(axis=1), recorded.argmax(axis=1), length).astype(np.int64)
+    inside = np.arange(length)[None, :] >= first[:, None]
+    unrecorded = inside & ~recorded
+    sold = np.where(unrecorded, np.float32(np.nan if absent == "missing" else 0.0), sold)
+    in_stock = np.where(recorded, np.clip(np.nan_to_num(cells.mean("in_stock"), nan=1.0), 0.0, 1.0), 1.0)
+    share = np.maximum(in_stock, LEAST_IN_STOCK)
+    quantity = np.where(in_stock >= LEAST_IN_STOCK, sold / np.sqrt(share), np.nan)
+    return {
+        "quantity": quantity.astype(np.float32),
+        "sold": sold.astype(np.float32),
+        "in_stock": in_stock.astype(np.float32),
+        "closed": unrecorded if absent == "closed" else np.zeros_like(recorded),
+        "first": first,
+    }
 
 
 class _Cells:
@@ -244,78 +241,8 @@ class _Cells:
         return pd.to_numeric(self.demand[column]).to_numpy(dtype=float, na_value=np.nan)
 
 
-def _indexed(tables: Mapping[str, pd.DataFrame], name: str, key: str) -> pd.DataFrame:
-    table = tables.get(name)
-    if table is None or not len(table):
-        return pd.DataFrame(index=pd.Index([], dtype="str", name=key))
-    return table.drop_duplicates(key, keep="last").set_index(key)
-
-
-def _keys(demand: pd.DataFrame, tables: Mapping[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:
-    """Every series with demand, and items not yet sold where they are planned, or new and sourced."""
-    pair = ["sku", "location"]
-    found = [demand[pair]]
-    plan = tables.get("plans")
-    if plan is not None and len(plan) and set(pair) <= set(plan):
-        found.append(plan[pair].dropna())
-    fresh = items.index[items["lifecycle"] == "new"] if "lifecycle" in items else items.index[:0]
-    selling = demand["location"].unique()
-    for name in ("sourcing", "stock"):
-        table = tables.get(name)
-        if table is not None and len(table) and len(fresh):
-            found.append(table.loc[table["sku"].isin(fresh) & table["location"].isin(selling), pair])
-    keys = pd.concat(found).drop_duplicates().sort_values(pair).reset_index(drop=True)
-    return keys.astype({"sku": "str", "location": "str"})
-
-
-def _covariates(demand: pd.DataFrame) -> list[str]:
-    """Numeric columns of demand beyond the contract's own."""
-    others = demand.columns.difference(DEMAND_COLUMNS)
-    return [
-        name for name in others if pd.api.types.is_numeric_dtype(demand[name]) and demand[name].notna().any()
-    ]
-
-
-def _attributes(keys: pd.DataFrame, items: pd.DataFrame, locations: pd.DataFrame) -> pd.DataFrame:
-    """Text that describes each series; columns that hold numbers or dates are no attributes."""
-    columns = {"location": keys["location"]}
-    for table, key, known in ((items, "sku", ITEM_COLUMNS), (locations, "location", LOCATION_COLUMNS)):
-        for name in table.columns.difference(sorted(known)):
-            if not pd.api.types.is_numeric_dtype(table[name]) and table[name].notna().any():
-                columns[name] = table[name].reindex(keys[key]).reset_index(drop=True)
-    return pd.DataFrame(columns).astype("str").where(pd.DataFrame(columns).notna(), "")
-
-
-def _countries(keys: pd.DataFrame, locations: pd.DataFrame, country: str | None) -> list[str]:
-    if "country" not in locations:
-        return [country or ""] * len(keys)
-    named = locations["country"].reindex(keys["location"])
-    return [str(own) if isinstance(own, str) and own else (country or "") for own in named]
-
-
-FADES = {"phase_out": 28.0, "discontinued": 3.5}  # days in which half of the demand goes
-
-
-def _lifecycle(
-    keys: pd.DataFrame, items: pd.DataFrame, period: Period, begin: int, length: int
-) -> tuple[np.ndarray, np.ndarray]:
-    start, fade = np.full(len(keys), length, dtype=np.int64), np.ones(len(keys))
-    if "launched_on" in items:
-        launched = pd.to_datetime(items["launched_on"]).reindex(keys["sku"])
-        known = launched.notna().to_numpy()
-        start[known] = np.maximum(period.index(launched[known]) - begin, length)
-    if "lifecycle" in items:
-        half = items["lifecycle"].reindex(keys["sku"]).map(FADES).to_numpy(dtype=float)
-        fade = np.where(np.isfinite(half), 0.5 ** (period.days / half), 1.0)
-    return start, fade
-
-
-def _with_notes(panel: Panel) -> Panel:
-    notes = list(panel.calendar.notes)
-    if panel.history_days < 180:
-        notes.append(
-            f"history is {panel.history_days:.0f} days, fewer than 180: forecasts lean on pooled experience"
-        )
-    elif panel.history_days < 365:
-        notes.append(f"history is {panel.history_days:.0f} days, fewer than 365: no yearly season is fitted")
-    return replace(panel, notes=tuple(notes))
+def _notes(panel: Panel) -> list[str]:
+    days = panel.history_days
+    if days < 180:
+        return [f"history is {days:.0f} days, fewer than 180: forecasts lean on pooled experience"]
+    return [f"history is {days:.0f} days, fewer than 365: no yearly season is fitted"] if days < 365 else []

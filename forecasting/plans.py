@@ -1,4 +1,4 @@
-"""Plans on the panel's grid: promotions, prices, quantities and covariates that are known ahead, and since when.
+"""Plans on the panel's grid: promotions, prices, quantities and covariates known ahead, and since when.
 
 It owns which plan row reaches which series and period. A row names a date or a start and end, and any of
 sku, location and category; what it leaves out it means all of.
@@ -13,9 +13,6 @@ import pandas as pd
 
 from ingestion.periods import Period
 
-PLAN_COLUMNS = {
-    "date", "start", "end", "sku", "location", "category", "promotion", "price", "event", "quantity", "known_from",
-}  # fmt: skip
 ALWAYS, NEVER = -1, 32767  # numbers of the period at whose end a plan became known
 
 
@@ -195,7 +192,7 @@ def _series_of(rows: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     stated = rows[names].notna().assign(row=np.arange(len(rows)))
     pairs = []
     for named, group in stated.groupby(names, sort=True) if names else [((), stated)]:
-        on = [name for name, is_named in zip(names, np.atleast_1d(named), strict=True) if is_named]
+        on = [name for name, is_named in zip(names, named, strict=True) if is_named]
         part = rows.iloc[group["row"]].assign(row=group["row"].to_numpy())
         pairs.append(
             part.merge(series, on=on)[["row", "series"]]

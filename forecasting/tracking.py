@@ -97,8 +97,8 @@ def in_force(tracking_uri: str, folder: Path, as_of: pd.Timestamp) -> DemandMode
     model = load_model(files)
     if model.version != found.tags["content"]:
         raise Problem(
-            f"model {found.version} must be {found.tags['content']} as registered, its files are {model.version}; "
-            f"restore {files} or train again"
+            f"model {found.version} must be {found.tags['content']} as registered, its files are "
+            f"{model.version}; restore {files} or train again"
         )
     return model
 
@@ -160,7 +160,7 @@ def _metrics(report: TrainingReport) -> list[Metric]:
 
 
 def draw_calibration(report: TrainingReport) -> Figure:
-    """Two pictures of the judged windows: share below each quantile, and where demand fell in its distribution."""
+    """Of the judged windows: the share within each quantile, and demand's place in its distribution."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     scores = report.scores[report.scores["candidate"] == report.champion].set_index("segment")

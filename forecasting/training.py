@@ -53,6 +53,7 @@ class TrainingReport:
 def train(
     panel: Panel,
     horizon: int | None = None,
+    *,
     seed: int = 0,
     threads: int | None = None,
     origins: int = 8,
@@ -68,7 +69,7 @@ def train(
     horizon = min(horizon or panel.horizon, panel.horizon)
     threads = threads or free_cores()
     folds = build_folds(panel, horizon, origins, seed)
-    tried = _try_all(panel, folds, horizon, seed, threads, candidates or (*map(Baseline, KINDS), Gbm()))
+    tried = _try_all(panel, folds, horizon, candidates or default_candidates(), (seed, threads))
     judged = _second_half(folds)
     verdicts = {}
     tables = []
@@ -78,11 +79,11 @@ def train(
         )
         part, said = folds.take(judged), _take(prediction, judged)
         verdicts[fitted.name] = losses(part, quantiles), quantiles
-        tables.append(score(panel, part, said, quantiles).assign(candidate=forecaster.name))
+        tables.append(score(panel, part, said.mean, quantiles).assign(candidate=forecaster.name))
     name, why = choose({key: loss for key, (loss, _) in verdicts.items()})
     forecaster, _, prediction = next(entry for entry in tried if entry[0].name == name)
     final = forecaster.fit(panel, panel.length - 1, horizon, seed, threads)
-    about = {"why": why, "horizon": horizon, "seed": seed, "origins": int(len(np.unique(folds.origin)))}
+    about = {"why": why, "horizon": horizon, "seed": seed, "origins": len(np.unique(folds.origin))}
     model = DemandModel(
         final, calibrate(prediction, folds.actual), panel.as_of.date().isoformat(), about=about
     )
@@ -99,6 +100,11 @@ def train(
         parameters=_parameters(panel, horizon, seed, origins, forecaster),
         notes=panel.notes,
     )
+
+
+def default_candidates() -> tuple[Forecaster, ...]:
+    """The plain forecasts and the global model."""
+    return (*(Baseline(kind) for kind in KINDS), Gbm())
 
 
 def free_cores() -> int:
@@ -133,7 +139,8 @@ def choose(loss: dict[str, np.ndarray]) -> tuple[str, str]:
     change = abs(1 - mean[best] / mean[plain]) if mean[plain] > 0 else 0.0
     if mean[best] < mean[plain]:
         return best, (
-            f"{best} loses {mean[best]:.3f} per window, {change:.1%} less than {plain}, the best plain forecast"
+            f"{best} loses {mean[best]:.3f} per window, "
+            f"{change:.1%} less than {plain}, the best plain forecast"
         )
     return (
         plain,
@@ -142,7 +149,7 @@ def choose(loss: dict[str, np.ndarray]) -> tuple[str, str]:
 
 
 def _try_all(
-    panel: Panel, folds: Folds, horizon: int, seed: int, threads: int, candidates: tuple[Forecaster, ...]
+    panel: Panel, folds: Folds, horizon: int, candidates: tuple[Forecaster, ...], way: tuple[int, int]
 ) -> list[tuple[Forecaster, Fitted, Prediction]]:
     """Each candidate fitted before the folds, and what it says about them."""
     tried = []
@@ -152,7 +159,7 @@ def _try_all(
             log.warning("history is too short for %s, it is not tried", candidate.name)
             continue
         try:
-            fitted = candidate.fit(panel, folds.fitted, horizon, seed, threads)
+            fitted = candidate.fit(panel, folds.fitted, horizon, *way)
         except Problem as reason:
             log.warning("%s is not tried: %s", candidate.name, reason)
             continue

@@ -1,0 +1,83 @@
+"""The panel's arrays as compiled code takes them, and one series' past cut out of them.
+
+It owns the two tuples that every kernel of the room shares.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from forecasting.panel import Panel
+
+
+class Arrays(NamedTuple):
+    """The arrays of a panel; shapes as in `Panel` and `Calendar`."""
+
+    quantity: np.ndarray
+    closed: np.ndarray
+    promotion: np.ndarray
+    in_stock: np.ndarray
+    plan: np.ndarray
+    known: np.ndarray
+    price: np.ndarray
+    first: np.ndarray
+    phase: np.ndarray
+    year: np.ndarray
+    holiday: np.ndarray
+    workday: np.ndarray
+    country: np.ndarray
+
+
+class Past(NamedTuple):
+    """One series up to an origin, (t,) each: demand, whether shut, promotion, in stock, place in the week."""
+
+    demand: np.ndarray
+    closed: np.ndarray
+    promotion: np.ndarray
+    in_stock: np.ndarray
+    phase: np.ndarray
+
+
+def arrays_of(panel: Panel) -> Arrays:
+    """What kernels need of a panel; without a year of history no place in the year."""
+    calendar = panel.calendar
+    seasonal = panel.period.days * panel.length >= 365
+    return Arrays(
+        panel.quantity,
+        panel.closed,
+        panel.promotion,
+        panel.in_stock,
+        panel.plan,
+        panel.known,
+        panel.price,
+        panel.first,
+        calendar.phase,
+        calendar.year if seasonal else np.full_like(calendar.year, np.nan),
+        calendar.holiday,
+        calendar.workday,
+        calendar.of_series,
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def past_of(arrays: Arrays, i: int, low: int, high: int) -> Past:
+    """Series i in the periods [low, high)."""
+    return Past(
+        arrays.quantity[i, low:high],
+        arrays.closed[i, low:high],
+        arrays.promotion[i, low:high],
+        arrays.in_stock[i, low:high],
+        arrays.phase[low:high],
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mean_of(values: np.ndarray, low: int, high: int) -> float:
+    """Mean of the finite values in [low, high); NaN without any."""
+    count, total = 0, 0.0
+    for t in range(max(low, 0), min(high, len(values))):
+        if np.isfinite(values[t]):
+            count += 1
+            total += values[t]
+    return total / count if count > 0 else np.nan

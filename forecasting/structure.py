@@ -1,0 +1,195 @@
+"""The structural expectation of one series: level × weekday × (1 + uplift × promotion), compiled.
+
+It owns how each factor is estimated from what was observed up to an origin, and how it leans on all series
+where the own history says little.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from forecasting.arrays import Arrays, Past, past_of
+
+
+class Moments(NamedTuple):
+    """Of one series over the last year: periods observed, mean and standard deviation, size of a sale, cv."""
+
+    periods: int
+    rate: float
+    sd: float
+    size: float
+    cv: float
+
+
+class Pool(NamedTuple):
+    """Of all series alike: weekday factors, uplift, mean rate, mean size of a sale, mean cv."""
+
+    week: np.ndarray
+    uplift: float
+    rate: float
+    size: float
+    cv: float
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def moments_of(past: Past, pool: Pool) -> Moments:
+    """Mean and spread of a series; with few observations, or none above zero, it leans on the pool."""
+    demand = past.demand
+    n, total, squares, sales = 0, 0.0, 0.0, 0
+    for t in range(len(demand)):
+        if np.isfinite(demand[t]):
+            n += 1
+            total += demand[t]
+            squares += demand[t] * demand[t]
+            sales += demand[t] > 0.0
+    lean = 1.0 if total <= 0.0 else 4.0 * max(1.0 - n / 28.0, 0.0)
+    rate = (total + lean * pool.rate) / (n + lean) if n + lean > 0.0 else pool.rate
+    spread = max(squares - total * total / n, 0.0) if n > 0 else 0.0
+    sd = np.sqrt((spread + 5.0 * (pool.cv * rate) ** 2) / (n + 5.0))
+    few = sales < 3 and pool.size > 0.0
+    size = (total + pool.size) / (sales + 1.0) if few else total / max(sales, 1)
+    return Moments(n, rate, sd, size, sd / rate if rate > 0.0 else 1.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weekdays_of(past: Past, pool: Pool, own: Moments, out: np.ndarray) -> None:
+    """Weekday factors with mean 1, shrunk to the pool's: a noisy series needs more weeks to earn its own."""
+    phases = len(out)
+    if phases == 1 or own.rate <= 0.0:
+        out[:] = pool.week
+        return
+    total, count = np.zeros(phases), np.zeros(phases)
+    demand = past.demand
+    for t in range(max(len(demand) - 182, 0), len(demand)):
+        if np.isfinite(demand[t]):
+            total[past.phase[t]] += demand[t]
+            count[past.phase[t]] += 1.0 + pool.uplift * past.promotion[t]
+    shrink = 3.0 * (1.0 + own.cv * own.cv)
+    seen = count.sum() > 0.0 and total.sum() > 0.0
+    base = total.sum() / count.sum() if seen else own.rate
+    for p in range(phases):
+        out[p] = (total[p] / base + shrink * pool.week[p]) / (count[p] + shrink)
+    out /= out.mean()
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def uplift_of(past: Past, week: np.ndarray, pool: Pool, cv: float) -> float:
+    """Extra share of demand at promotion depth 1, shrunk to the pool's and never negative."""
+    plain, plain_weight, promoted, promoted_weight, depth = 0.0, 0.0, 0.0, 0.0, 0.0
+    for t in range(len(past.demand)):
+        if np.isfinite(past.demand[t]) and not past.closed[t]:
+            factor = week[past.phase[t]]
+            if past.promotion[t] > 0.0:
+                promoted += past.demand[t]
+                promoted_weight += factor
+                depth += factor * past.promotion[t]
+            else:
+                plain += past.demand[t]
+                plain_weight += factor
+    # A tenth of the promoted days, less the pool's uplift, tells the base of what is always promoted.
+    weight = plain_weight + 0.1 * (promoted_weight + pool.uplift * depth)
+    base = (plain + 0.1 * promoted) / weight if weight > 0.0 else 0.0
+    if depth == 0.0 or base <= 0.0:
+        return pool.uplift
+    shrink = 3.0 * (1.0 + cv * cv)
+    extra = promoted / base - promoted_weight
+    return min(max((extra + shrink * pool.uplift) / (depth + shrink), 0.0), 20.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def level_of(past: Past, week: np.ndarray, uplift: float, memory: float, own: Moments) -> float:
+    """Current units per ordinary period: the recent past, exponentially weighted, anchored in the year."""
+    total, weight, recent, near = 0.0, 0.0, 0.0, 0.0
+    length = len(past.demand)
+    for t in range(length):
+        if np.isfinite(past.demand[t]) and not past.closed[t]:
+            factor = week[past.phase[t]] * (1.0 + uplift * past.promotion[t])
+            fade = np.exp((t - length + 1) / memory)
+            total += past.demand[t]
+            weight += factor
+            recent += fade * past.demand[t]
+            near += fade * factor
+    if own.periods < 28 or total <= 0.0 or weight <= 0.0:
+        typical = weight / own.periods if own.periods > 0 and weight > 0.0 else 1.0
+        return own.rate / typical
+    anchor = (2.0 + own.cv) * memory / 28.0
+    return (recent + anchor * total / weight) / (near + anchor)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def explained(past: Past, week: np.ndarray, uplift: float, window: int) -> float:
+    """Units per ordinary period in the last `window` periods, once weekday and promotion are taken out."""
+    total, weight = 0.0, 0.0
+    length = len(past.demand)
+    for t in range(max(length - window, 0), length):
+        if np.isfinite(past.demand[t]) and not past.closed[t]:
+            total += past.demand[t]
+            weight += week[past.phase[t]] * (1.0 + uplift * past.promotion[t])
+    return total / weight if weight > 0.0 else np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pool_of(arrays: Arrays, low: int, high: int, phases: int) -> Pool:
+    """What all series do in the periods [low, high), each counting the same."""
+    week, count = np.ones(phases), np.ones(phases)
+    gain = np.zeros(2)
+    rate, size, cv, used = 0.0, 0.0, 0.0, 0
+    for i in range(arrays.quantity.shape[0]):
+        past = past_of(arrays, i, low, high)
+        mean, sale, own = _plain_moments(past)
+        if mean <= 0.0:
+            continue
+        used += 1
+        rate += mean
+        size += sale
+        cv += own
+        _add_week(past, mean, week, count)
+        _add_gain(past, mean, gain)
+    week /= count
+    week /= week.mean()
+    uplift = min(max(gain[0] / gain[1], 0.0), 10.0) if gain[1] > 0.0 else 0.0
+    if used == 0:
+        return Pool(week, uplift, 0.0, 0.0, 1.0)
+    return Pool(week, uplift, rate / used, size / used, cv / used)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _plain_moments(past: Past) -> tuple[float, float, float]:
+    """Mean, size of a sale and cv; zeros for a series that tells too little."""
+    n, total, squares, sales = 0, 0.0, 0.0, 0
+    for t in range(len(past.demand)):
+        if np.isfinite(past.demand[t]):
+            n += 1
+            total += past.demand[t]
+            squares += past.demand[t] * past.demand[t]
+            sales += past.demand[t] > 0.0
+    if n < 14 or total <= 0.0:
+        return 0.0, 0.0, 0.0
+    mean = total / n
+    return mean, total / sales, np.sqrt(max(squares / n - mean * mean, 0.0)) / mean
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_week(past: Past, mean: float, week: np.ndarray, count: np.ndarray) -> None:
+    for t in range(len(past.demand)):
+        if np.isfinite(past.demand[t]):
+            week[past.phase[t]] += past.demand[t] / mean
+            count[past.phase[t]] += 1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_gain(past: Past, mean: float, gain: np.ndarray) -> None:
+    """Adds to extra demand under promotion, and to depth × ordinary demand, both as shares of the mean."""
+    n, plain = 0, 0.0
+    for t in range(len(past.demand)):
+        if np.isfinite(past.demand[t]) and past.promotion[t] == 0.0 and not past.closed[t]:
+            n += 1
+            plain += past.demand[t]
+    base = plain / n / mean if n >= 14 else 0.0
+    if base <= 0.05:
+        return
+    for t in range(len(past.demand)):
+        if np.isfinite(past.demand[t]) and past.promotion[t] > 0.0:
+            gain[0] += past.demand[t] / mean - base
+            gain[1] += past.promotion[t] * base
