@@ -142,11 +142,8 @@ def learn_lead_times(
         period=period,
         distributions=distributions,
         which=which,
-        never=np.where(terms["certain"], 0.0, terms["supplier"].map(never).fillna(0.0)),
-        lost_after=terms["supplier"]
-        .map(lost_after)
-        .fillna(LOST * distributions.shape[1])
-        .to_numpy(dtype=float),
+        never=np.where(terms["certain"], 0.0, _of(terms["supplier"], never, 0.0)),
+        lost_after=_of(terms["supplier"], lost_after, LOST * distributions.shape[1]),
         receipts=_pick(counts, level, group),
         source=np.where(by_promise, terms["word"], np.array([*WORDS, ""], dtype=object)[level]),
         on_time=_on_time(late, terms["supplier"]),
@@ -155,6 +152,11 @@ def learn_lead_times(
         earliest=earliest,
         set_aside=seen.set_aside,
     )
+
+
+def _of(supplier: pd.Series, values: pd.Series, otherwise: float) -> np.ndarray:
+    """(m,) the supplier's value, or `otherwise` where it has none."""
+    return supplier.map(values).astype(float).fillna(otherwise).to_numpy()
 
 
 def _without_lost(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
@@ -210,4 +212,4 @@ def _on_time(late: pd.DataFrame, supplier: pd.Series) -> np.ndarray:
     """(m,) weighted share of the receipts of each supplier that were not later than promised."""
     came = late[late["received"]]
     kept = (came["weight"] * (came["late"] <= 0)).groupby(came["supplier"]).sum()
-    return supplier.map(kept / came["weight"].groupby(came["supplier"]).sum()).to_numpy(dtype=float)
+    return _of(supplier, kept / came["weight"].groupby(came["supplier"]).sum(), np.nan)

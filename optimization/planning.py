@@ -69,7 +69,10 @@ def recommend_orders(
         reorder_point=thresholds["reorder_point"].to_numpy(),
     )
     out = out[due & (quantity > 0)].reset_index(drop=True)
-    return out.assign(reason=_reasons(out, ENGLISH), reason_zh=_reasons(out, CHINESE))[COLUMNS]
+    return out.assign(
+        reason=_reasons(out, ENGLISH, " More would not sell within its shelf life."),
+        reason_zh=_reasons(out, CHINESE, "再多则保质期内卖不完。"),
+    )[COLUMNS]
 
 
 def outstanding(keys: pd.DataFrame, inbound: Inbound, interval: np.ndarray) -> np.ndarray:
@@ -153,9 +156,15 @@ CHINESE = (
 )
 
 
-def _reasons(orders: pd.DataFrame, words: str) -> list[str]:
+def _reasons(orders: pd.DataFrame, words: str, capped: str) -> list[str]:
+    """The arithmetic in words; `capped` where the order does not reach the reorder point."""
     shown = orders[["on_hand", "reserved", "inbound", "position", "reorder_point", "quantity"]]
-    shown = shown.assign(after=orders["position"] + orders["quantity"])
+    after = orders["position"] + orders["quantity"]
+    shown = shown.assign(after=after)
     texts = [[amount(value) for value in shown[name].tolist()] for name in shown]
     names = [str(name) for name in shown]
-    return [words.format(**dict(zip(names, row, strict=True))) for row in zip(*texts, strict=True)]
+    short = (after < orders["reorder_point"] - 1e-6).tolist()
+    return [
+        words.format(**dict(zip(names, row, strict=True))) + capped * below
+        for below, *row in zip(short, *texts, strict=True)
+    ]

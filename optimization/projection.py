@@ -14,7 +14,7 @@ from numba import njit
 from forecasting.cumulative import CumulativeDemand, path_levels
 from optimization.lead_time import LeadTimes
 from optimization.position import Inbound
-from optimization.sums import Picks, picks
+from optimization.sums import Picks, compiled_rows, picks
 
 SHUFFLES = 32  # independent orders of the draws; a series with more open orders uses them again
 
@@ -74,15 +74,14 @@ def project_stock(
     rng = np.random.default_rng(seed)
     draws = (np.array([rng.permutation(paths) for _ in range(SHUFFLES)]) + 0.5) / paths
     arrivals = _arrivals(demand.keys, lead_times, inbound, horizon)
-    return Projection(*_project(demand.quantiles, way, shelf, arrivals, draws))
+    return Projection(*_project(compiled_rows(demand), way, shelf, arrivals, draws))
 
 
 def _arrivals(keys: pd.DataFrame, lead_times: LeadTimes, inbound: Inbound, horizon: int) -> Arrivals:
     index = keys.assign(row=np.arange(len(keys)))[["sku", "location", "row"]]
-    row = (
-        inbound.orders[["sku", "location"]].merge(index, on=["sku", "location"], how="left")["row"].to_numpy()
-    )
-    known = np.flatnonzero(~np.isnan(row.astype(float)))
+    orders = inbound.orders[["sku", "location"]].merge(index, on=["sku", "location"], how="left")
+    row = orders["row"].to_numpy(dtype=float)
+    known = np.flatnonzero(~np.isnan(row))
     order = known[np.argsort(row[known].astype(np.int64), kind="stable")]
     offset = np.searchsorted(row[order].astype(np.int64), np.arange(len(keys) + 1))
     reached = np.cumsum(_to_width(inbound.arrival[order], horizon), axis=1)

@@ -49,9 +49,9 @@ def stockout_risk(
             "forecast further or ask for less"
         )
     shelf = Shelf(
-        (position["on_hand"] - position["reserved"]).to_numpy(dtype=float),
-        (targets["unmet"] == "backorder").to_numpy(dtype=bool),
-        supply["whole"].to_numpy(dtype=bool),
+        np.array(position["on_hand"] - position["reserved"], dtype=float),
+        np.array(targets["unmet"] == "backorder", dtype=bool),
+        np.array(supply["whole"], dtype=bool),
     )
     risk = project_stock(demand, shelf, lead_times, inbound, horizon, paths=paths, seed=seed)
     wanted = np.arange(1, horizon + 1) if steps is None else np.asarray(steps, dtype=np.int64)

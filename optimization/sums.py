@@ -44,7 +44,12 @@ def sums(demand: CumulativeDemand) -> Sums:
         known = (spread[:, half - 1] > 0) & (spread[:, -1] > 0)
         ratio = np.divide(spread[:, -1], spread[:, half - 1], where=known, out=np.ones(len(mean), np.float32))
         power = np.where(known, np.clip(np.log(ratio) / np.log(horizon / half), 0.5, 1.0), power)
-    return Sums(demand.levels, demand.quantiles, mean, (mean[:, -1] - earlier) / back, power)
+    return Sums(demand.levels, compiled_rows(demand), mean, (mean[:, -1] - earlier) / back, power)
+
+
+def compiled_rows(demand: CumulativeDemand) -> np.ndarray:
+    """The quantiles as the one kind of array that kernels are compiled for."""
+    return np.require(demand.quantiles, np.float32, ["C", "W"])
 
 
 class Picks(NamedTuple):

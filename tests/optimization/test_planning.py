@@ -99,6 +99,10 @@ def test_a_short_shelf_life_caps_the_order(plan):
     capped = plan(0.0, supply=terms(moq=10.0, lot_size=10.0, order_cost=400.0, shelf_life_days=5.0))
     assert free["quantity"].iloc[0] > 50
     assert capped["quantity"].tolist() == [20]
+    assert "shelf life" not in free["reason"].iloc[0] + capped["reason"].iloc[0]
+    tight = plan(0.0, supply=terms(shelf_life_days=1.0))
+    assert tight["quantity"].tolist() == [12]
+    assert tight["reason"].iloc[0].endswith("More would not sell within its shelf life.")
 
 
 @pytest.mark.parametrize("fixed", [0.0, 3.0, 60.0])
