@@ -14,6 +14,8 @@ from numba import njit
 from ingestion.errors import Problem
 from ingestion.periods import Period
 
+TINY = 1e-9
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -110,15 +112,15 @@ def replay_thresholds(
     """Order by thresholds, period by period: receive at its start, sell, decide at its end.
 
     At the end of every `review`-th period (the first, then R later) a series whose inventory position is
-    at or below its reorder point orders what takes it to its order-up-to level, on the grid moq,
-    moq + lot, …. An order decided at the end of period t with lead time L is on the shelf at the start of
-    period t + 1 + L.
+    below its reorder point orders as `planning` does: the most of the grid moq, moq + lot, … that keeps the
+    position within the order-up-to level, and at least what brings it to the reorder point. An order decided
+    at the end of period t with lead time L is on the shelf at the start of period t + 1 + L.
 
     A **replenishment cycle** runs from one arrival to the last period before the next. An arrival is that
-    of any order, also of one for nothing: where the reorder point is the order-up-to level, every review
-    makes one. Orders that arrive together are one arrival. A cycle is served when no demand in it went
+    of any order; where the reorder point is the order-up-to level, every review makes one, also with nothing
+    to order. Orders that arrive together are one arrival. A cycle is served when no demand in it went
     unmet. Under backorders with lead times that do not cross, cycle service is then
-    P(demand over L + R ≤ order-up-to) for (R, S), and P(lead-time demand ≤ s) for (s, Q).
+    P(demand over L + R ≤ S) for (R, S), and P(lead-time demand ≤ position when ordering) for (s, Q).
 
     demand: (n, T) units wanted, not negative
     reorder_point, order_up_to: (n, T) as known at each period's end, (n,) or one number, units
@@ -152,7 +154,7 @@ def replay_thresholds(
         _matrix(lead_time, n, periods).astype(np.int64),
         _vector(review, n).astype(np.int64),
         _vector(lot_size, n),
-        _vector(moq, n),
+        np.maximum(_vector(moq, n), _vector(lot_size, n)),
         np.zeros((n, periods)) if inbound is None else _matrix(inbound, n, periods),
     )
     if (policy.lead < 0).any() or (policy.review < 1).any():
@@ -223,7 +225,7 @@ class _Policy(NamedTuple):
     lead: np.ndarray
     review: np.ndarray
     lot: np.ndarray
-    moq: np.ndarray
+    least: np.ndarray
     inbound: np.ndarray
 
 
@@ -245,11 +247,12 @@ def _matrix(value: np.ndarray | float, n: int, periods: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _grid(need: float, lot: float, moq: float) -> float:
-    """Smallest quantity of moq, moq + lot, … that covers `need` > 0."""
-    if need <= moq:
-        return moq
-    return moq + np.ceil((need - moq) / lot) * lot if lot > 0.0 else need
+def _quantity(room: float, missing: float, least: float, lot: float) -> float:
+    """Most of least, least + lot, … within `room`, but enough to cover what is `missing` > 0; units."""
+    if lot <= 0.0:
+        return max(room, least)
+    most = least + np.floor((room - least) / lot + 1e-9) * lot if room >= least else 0.0
+    return max(most, least + np.ceil(max(missing - least, 0.0) / lot - 1e-9) * lot)
 
 
 @njit(cache=True, nogil=True)
@@ -279,10 +282,13 @@ def _play(
                 total[4] += 1.0 if net > 0.0 else 0.0
                 total[5] += max(net, 0.0) / (periods - warm_up)
                 total[7] += due[t]
-            need = policy.high[i, t] - net - outstanding
-            if t % policy.review[i] == 0 and net + outstanding <= policy.low[i, t]:
+            room = policy.high[i, t] - net - outstanding
+            missing = policy.low[i, t] - net - outstanding
+            # Under order-up-to every review is a chance to order, taken or not.
+            if t % policy.review[i] == 0 and (missing > TINY or policy.high[i, t] - policy.low[i, t] <= TINY):
                 arrival = t + 1 + policy.lead[i, t]
-                orders[i, t] = _grid(need, policy.lot[i], policy.moq[i]) if need > 0.0 else 0.0
+                if missing > TINY:
+                    orders[i, t] = _quantity(room, missing, policy.least[i], policy.lot[i])
                 outstanding += orders[i, t]
                 if arrival < periods:
                     arrives[arrival] = True

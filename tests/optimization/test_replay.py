@@ -26,10 +26,10 @@ def naive(demand, levels, lead, terms, backorder):
         left.append(net)
         position = net + sum(q for _, q in pipeline)
         quantity = 0.0
-        if t % review == 0 and position <= low[t] and position < high[t]:
-            quantity = moq
-            while position + quantity < high[t]:
-                quantity += lot
+        if t % review == 0 and position < low[t]:
+            grid = [max(moq, lot) + k * lot for k in range(200)]
+            enough = next(q for q in grid if position + q >= low[t])
+            quantity = max([q for q in grid if position + q <= high[t]] + [enough])
             pipeline.append((t + 1 + lead[t], quantity))
         orders.append(quantity)
     return orders, unmet, left
@@ -44,12 +44,13 @@ def test_periodic_review_reaches_the_textbook_service_and_fill_rate():
 
 
 def test_fixed_quantity_reaches_the_textbook_fill_rate():
-    # Lead-time demand N(100, 30) and no undershoot: half a unit a period, lead time N(200, 60) periods.
+    # Lead-time demand N(100, 30) and no undershoot: half a unit a period, lead time N(200, 60) periods;
+    # the position falls from s + 1/2 to s, where it is below s + 1/4 and the order goes out.
     rng = np.random.default_rng(1)
     lead = np.maximum(np.rint(rng.normal(200, 60, (1500, 6000))), 0).astype(int)
     s = 133.4375
     got = replay_thresholds(
-        np.full(lead.shape, 0.5), s, s + 200, lead, backorder=True, warm_up=1200
+        np.full(lead.shape, 0.5), s + 0.25, s + 200, lead, backorder=True, warm_up=1200
     ).measures()
     assert got["fill_rate"] == pytest.approx(0.99, abs=0.001)
     assert got["cycle_service"] == pytest.approx(0.8675, abs=0.006)
@@ -149,7 +150,7 @@ def test_thresholds_of_a_period_decide_the_order_of_that_period_only():
 
 def test_an_order_is_on_the_shelf_after_its_full_lead_time():
     # Decided at the end of period 0 with lead time 2: on the shelf for period 3, so 1 and 2 are lost.
-    got = replay_thresholds(np.full((1, 4), 2.0), 0.0, 10.0, 2, opening=2.0)
+    got = replay_thresholds(np.full((1, 4), 2.0), 1.0, 10.0, 2, opening=2.0)
     assert got.orders[0].tolist() == [10, 0, 0, 0]
     assert got.lost.tolist() == [4.0]
     assert got.closing.tolist() == [8.0]
@@ -165,6 +166,13 @@ def test_cycles_run_from_arrival_to_arrival():
     got = replay_thresholds(np.ones((1, 10)), low, high, lead, opening=2.0)
     assert got.orders[0].tolist() == [3, 0, 0, 6, 0, 3, 0, 2, 0, 0]
     assert (got.cycles[0], got.served[0], got.lost[0]) == (2, 1, 1)
+
+
+def test_quantities_are_those_of_the_plan():
+    # Reorder point 20, order-up-to 31, lots of 12: the position 17 orders 12 (to 29), 5 orders 24 (to 29).
+    for opening, quantity in ((18.0, 12.0), (6.0, 24.0), (21.0, 0.0)):
+        got = replay_thresholds(np.ones((1, 1)), 20, 31, 1, opening=opening, lot_size=12, moq=12)
+        assert got.orders[0, 0] == quantity
 
 
 def test_more_stock_never_serves_worse():
