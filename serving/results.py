@@ -219,9 +219,9 @@ def _json(row: dict[str, Any]) -> str:
 def _plain(column: pd.Series) -> list[Any]:
     """A column's cells as plain values; single precision is given with the digits that it has."""
     if pd.api.types.is_datetime64_any_dtype(column):
-        day = column.dt.strftime("%Y-%m-%d")
-        exact = column.dt.strftime("%Y-%m-%dT%H:%M:%S%z").where(column != column.dt.normalize(), day)
-        return exact.astype(object).where(column.notna(), None).tolist()
+        if column.dt.tz is None and (column.dropna() == column.dropna().dt.normalize()).all():
+            return column.dt.strftime("%Y-%m-%d").astype(object).where(column.notna(), None).tolist()
+        return [None if pd.isna(moment) else moment.isoformat() for moment in column]
     if pd.api.types.is_float_dtype(column):
         numbers = column.to_numpy(dtype=float, na_value=np.nan)
         if column.dtype == np.float32:

@@ -45,7 +45,7 @@ def write_cursor(question: Iterable[Any], after: Iterable[Any]) -> str:
 
 
 def read_cursor(cursor: str, question: Iterable[Any], kinds: Sequence[type]) -> list[Any]:
-    """The ordering values of the last row given, of these kinds; BadCursor where it answers another question."""
+    """The ordering values of the last row given, of these kinds; BadCursor where the question is another."""
     asked, after = open_cursor(cursor)
     if asked != json.loads(json.dumps(list(question), default=str)):
         raise BadCursor(

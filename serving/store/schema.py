@@ -105,6 +105,8 @@ thresholds = Table(
     Column("model_version", String),
     Column("data_as_of", Date),
     Column("content_hash", String, nullable=False),
+    Column("explanation_zh", String),
+    *_numbers("beyond_horizon", "never_delivered"),
     Column("more", JSON),
 )
 

@@ -166,7 +166,7 @@ def locations(connection: Connection, snapshot: Snapshot) -> list[str]:
 
 
 def earliest_expiry(connection: Connection, snapshot: Snapshot) -> date | None:
-    """First date on which one of the snapshot's thresholds is no longer valid; None where it has none."""
+    """Last date on which all of the snapshot's thresholds are valid; None where it has none."""
     query = select(func.min(thresholds.c.valid_until)).where(thresholds.c.snapshot_id == snapshot.snapshot_id)
     return connection.execute(query).scalar_one_or_none()
 

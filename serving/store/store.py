@@ -4,7 +4,7 @@ Writers queue, readers never wait. Every method is one transaction.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import pandas as pd
 from sqlalchemy import Engine, select, text
@@ -63,14 +63,14 @@ class Overview:
 
     items: skus at locations watched
     distribution: tier, rule, location, alerts, money of what is unresolved
-    valid_until: first date on which one of the thresholds is no longer valid
+    valid_until: last date on which all thresholds are valid
     """
 
     snapshot: Snapshot | None
     items: int
     locations: list[str]
     distribution: pd.DataFrame
-    valid_until: pd.Timestamp | None
+    valid_until: date | None
 
 
 class Store:
@@ -206,6 +206,11 @@ class Store:
             )
         return snapshot
 
+    def valid_until(self, snapshot: Snapshot) -> date | None:
+        """Last date on which all of a snapshot's thresholds are valid; None where it has none."""
+        with reading(self._engine) as connection:
+            return snapshots.earliest_expiry(connection, snapshot)
+
     def overview(self) -> Overview:
         """What the first page tells: how much is watched, what is unresolved, how fresh it is."""
         with reading(self._engine) as connection:
@@ -219,7 +224,7 @@ class Store:
                 snapshots.count(connection, found),
                 snapshots.locations(connection, found),
                 distribution,
-                None if expiry is None else pd.Timestamp(expiry),
+                expiry,
             )
 
     def _page(self, table: str, filters: dict[str, str | None], limit: int, cursor: str | None) -> Page:

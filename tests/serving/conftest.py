@@ -172,6 +172,7 @@ def make_facts() -> pd.DataFrame:
             "category": np.array(CATEGORIES * 2)[item],
             "on_hand": on_hand,
             "inbound": inbound,
+            "reserved": np.where(rng.random(n) < 0.2, np.round(on_hand * 0.1), 0.0),
             "late": np.where(rng.random(n) < 0.05, inbound, 0.0),
             "projected": on_hand + inbound - demand * lead,
             "safety_stock": safety,
@@ -237,6 +238,9 @@ def make_thresholds(facts: pd.DataFrame, as_of: pd.Timestamp = AS_OF) -> pd.Data
             "model_version": "model-1",
             "data_as_of": as_of,
             "content_hash": [f"{i:08x}" for i in range(len(facts))],
+            "explanation_zh": "安全库存主要用于应对难以预测的需求。",
+            "beyond_horizon": 0.0,
+            "never_delivered": 0.01,
         }
     )
 

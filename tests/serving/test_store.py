@@ -287,7 +287,7 @@ def test_overview_adds_up(shop: Any) -> None:
     assert overview.distribution["alerts"].sum() == len(opened)
     assert overview.distribution["money"].sum() == pytest.approx(opened["money_at_risk"].sum())
     assert overview.locations == sorted(shop.facts["location"].unique())
-    assert overview.valid_until == shop.thresholds["valid_until"].min()
+    assert pd.Timestamp(overview.valid_until) == shop.thresholds["valid_until"].min()
 
 
 def test_what_is_not_there_is_said_with_a_remedy(shop: Any, empty_store: Store, tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def _thresholds() -> None:
         *_words("explanation", "lead_time_source", "model_version"),
         sa.Column("data_as_of", sa.Date),
         *_words("content_hash", nullable=False),
+        *_words("explanation_zh"),
+        *_numbers("beyond_horizon", "never_delivered"),
         sa.Column("more", sa.JSON),
         _of_snapshot("thresholds"),
         sa.PrimaryKeyConstraint("snapshot_id", "sku", "location", "valid_from", name="pk_thresholds"),

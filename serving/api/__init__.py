@@ -1,0 +1,1 @@
+"""The HTTP API. Reading order: problems, metrics, edge, formats, questions, schemas, routes, health, app."""

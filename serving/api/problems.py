@@ -1,0 +1,96 @@
+"""Problems: errors as RFC 9457 problem+json, each with a remedy.
+
+A message of ours states rule, value and remedy, the remedy after the last semicolon; here it gets its status.
+"""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ingestion.errors import DataError, Problem
+from serving.store.database import Unavailable
+from serving.store.paging import BadCursor
+from serving.store.store import Empty, Missing
+
+# The more specific kind first; `Problem` itself is anything else that the asker can mend.
+STATUS: tuple[tuple[type[Problem], int], ...] = (
+    (Missing, 404),
+    (BadCursor, 400),
+    (Empty, 503),
+    (Unavailable, 503),
+    (DataError, 422),
+    (Problem, 400),
+)
+REMEDIES = {
+    404: "check the address; the routes are listed at /v1/openapi.json",
+    405: "use GET",
+    500: "try again; if it stays, report the request id",
+}
+
+
+class ProblemOut(BaseModel):
+    """An error and its remedy, as RFC 9457 problem details."""
+
+    type: str = Field(examples=["urn:forestock:problem:missing"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="What is wrong: the rule and the value.")
+    remedy: str = Field(description="What to do about it.")
+    request_id: str = Field(description="Names the request in the service's logs.")
+    errors: list[dict[str, Any]] | None = Field(
+        None, description="Each wrong parameter, where there are several."
+    )
+
+
+def describe(error: Exception) -> ProblemOut:
+    """What an error says to the one who asked; nothing of an unforeseen error's inside."""
+    if isinstance(error, Problem):
+        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        detail, _, remedy = str(error).rpartition("; ")
+        return _problem(type(error).__name__, status, detail or remedy, remedy)
+    if isinstance(error, RequestValidationError):
+        wrong = [_parameter(item) for item in error.errors()]
+        first = wrong[0]
+        detail = f"{first['parameter']}: {first['rule']}, got {first['value']!r}"
+        out = _problem("invalid", 422, detail, f"correct {', '.join(item['parameter'] for item in wrong)}")
+        return out.model_copy(update={"errors": wrong})
+    if isinstance(error, HTTPException):
+        remedy = REMEDIES.get(error.status_code, "check the request")
+        return _problem("http", error.status_code, str(error.detail), remedy)
+    return _problem("internal", 500, "the service failed to answer", REMEDIES[500])
+
+
+def respond(problem: ProblemOut, request_id: str) -> Response:
+    """The answer that carries a problem."""
+    body = problem.model_copy(update={"request_id": request_id}).model_dump(exclude_none=True)
+    return Response(
+        json.dumps(body, ensure_ascii=False, default=str),
+        status_code=problem.status,
+        media_type="application/problem+json",
+        headers={"Retry-After": "60"} if problem.status == 503 else None,
+    )
+
+
+def _problem(kind: str, status: int, detail: str, remedy: str) -> ProblemOut:
+    return ProblemOut(
+        type=f"urn:forestock:problem:{kind.lower()}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        remedy=remedy,
+        request_id="",
+        errors=None,
+    )
+
+
+def _parameter(item: Any) -> dict[str, Any]:
+    return {
+        "parameter": ".".join(str(part) for part in item["loc"][1:]) or "request",
+        "rule": item["msg"],
+        "value": item.get("input"),
+    }

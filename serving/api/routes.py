@@ -1,0 +1,131 @@
+"""Routes of /v1: each translates a question to the store or the results, and the answer to a format."""
+
+from typing import Any
+
+import pandas as pd
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from serving.api.formats import (
+    chosen_format,
+    entity_tag,
+    every_page,
+    is_known,
+    json_response,
+    not_modified,
+    page_response,
+    stream_response,
+)
+from serving.api.problems import ProblemOut
+from serving.api.questions import Asked, AskedAlerts, AskedForecasts, AskedPlan, Here, Question, Service
+from serving.api.schemas import AlertLife, AlertPage, ForecastPage, PlanPage, RiskPage, ThresholdPage
+from serving.results import to_records
+from serving.store.alerts import AlertFilter
+from serving.store.store import CHUNK
+
+WRONG = {
+    400: "A cursor or another value that cannot be meant.",
+    404: "Not watched.",
+    406: "No such format.",
+    422: "A parameter breaks its rule.",
+    503: "Nothing published yet, or the store is out of reach.",
+}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemOut, "description": text} for status, text in WRONG.items()
+}
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The asker holds this content already."}}
+
+router = APIRouter(prefix="/v1", responses=ERRORS)
+
+
+@router.get("/forecasts", tags=["demand"], summary="Forecast demand", response_model=ForecastPage)
+def forecasts(request: Request, ask: AskedForecasts, here: Here) -> Response:
+    """Mean and quantiles of demand per period ahead, or of its sum."""
+    return _large(request, here, "cumulative" if ask.cumulative else "forecast", ask)
+
+
+@router.get("/risk", tags=["stock"], summary="Stockout risk", response_model=RiskPage)
+def risk(request: Request, ask: Asked, here: Here) -> Response:
+    """Chance of having run out, and what is expected to be lost, by period ahead."""
+    return _large(request, here, "risk", ask)
+
+
+@router.get(
+    "/thresholds",
+    tags=["stock"],
+    summary="Thresholds in force",
+    response_model=ThresholdPage,
+    responses=UNCHANGED,
+)
+def thresholds(request: Request, ask: Asked, here: Here) -> Response:
+    """Dynamic levels with their explanation; a strong ETag names the content: asking again is cheap."""
+    form = chosen_format(request, ask.format)
+    snapshot = here.store.watched(ask.sku, ask.location)
+    valid_until = here.store.valid_until(snapshot)
+    degraded = valid_until is not None and valid_until < here.today()
+    tag = entity_tag(snapshot.thresholds_digest, snapshot.as_of, degraded, form, ask.model_dump())
+    headers = _headers(tag) | {"Forestock-Degraded": str(degraded).lower()}
+    if is_known(request, tag):
+        return not_modified(headers)
+    if form != "json":
+        every = every_page(
+            lambda after: here.store.thresholds(ask.sku, ask.location, limit=CHUNK, cursor=after)
+        )
+        return stream_response(every, form, headers)
+    page = here.store.thresholds(ask.sku, ask.location, limit=ask.limit, cursor=ask.cursor)
+    return page_response(page, headers, as_of=snapshot.as_of, valid_until=valid_until, degraded=degraded)
+
+
+@router.get("/plan", tags=["stock"], summary="Recommended orders", response_model=PlanPage)
+def plan(request: Request, ask: AskedPlan, here: Here) -> Response:
+    """What to order now, from whom, at what cost."""
+    form = chosen_format(request, ask.format)
+    snapshot = here.store.watched(ask.sku, ask.location)
+    place = (ask.sku, ask.location, ask.supplier)
+    if form != "json":
+        every = every_page(lambda after: here.store.orders(*place, limit=CHUNK, cursor=after))
+        return stream_response(every, form, _headers())
+    page = here.store.orders(*place, limit=ask.limit, cursor=ask.cursor)
+    return page_response(page, _headers(), as_of=snapshot.as_of)
+
+
+@router.get("/alerts", tags=["alerts"], summary="Alerts by money at risk", response_model=AlertPage)
+def alerts(request: Request, ask: AskedAlerts, here: Here) -> Response:
+    """The worklist, the most money at risk first."""
+    form = chosen_format(request, ask.format)
+    here.store.watched(ask.sku, ask.location)
+    chosen = AlertFilter(ask.sku, ask.location, ask.tier, ask.rule, ask.state, ask.q)
+    if form != "json":
+        every = every_page(lambda after: here.store.alerts(chosen, CHUNK, after))
+        return stream_response(every, form, _headers())
+    return page_response(here.store.alerts(chosen, ask.limit, ask.cursor), _headers())
+
+
+@router.get(
+    "/alerts/{alert_id}", tags=["alerts"], summary="One alert and its audit", response_model=AlertLife
+)
+def alert(alert_id: str, here: Here) -> Response:
+    """An alert with every step of its life."""
+    found, events = here.store.alert(alert_id)
+    return json_response({"alert": to_records(found)[0], "events": to_records(events)}, _headers())
+
+
+def _large(request: Request, here: Service, name: str, ask: Question) -> Response:
+    """Rows of a table of results."""
+    form = chosen_format(request, ask.format)
+    as_of = pd.Timestamp(here.store.watched(ask.sku, ask.location).as_of)
+    tag = entity_tag(here.results.digest(name, as_of), as_of, form, ask.model_dump())
+    headers = _headers(tag)
+    if is_known(request, tag):
+        return not_modified(headers)
+    place = {"sku": ask.sku, "location": ask.location}
+    if form != "json":
+        return stream_response(here.results.stream(name, as_of, **place), form, headers)
+    page = here.results.page(name, as_of, **place, limit=ask.limit, cursor=ask.cursor)
+    return page_response(page, headers, as_of=as_of.date())
+
+
+def _headers(tag: str | None = None) -> dict[str, str]:
+    """An answer may be kept, but must be checked before it is used again."""
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
+    return headers | {"ETag": tag} if tag else headers

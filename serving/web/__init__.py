@@ -1,0 +1,1 @@
+"""The pages, for people. Reading order: words, overview, item, pages; then templates, catalog and static."""

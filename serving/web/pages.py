@@ -1,0 +1,160 @@
+"""The pages' routes: each reads the store, makes a view and renders a template."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import FastAPI, Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from serving.results import Results
+from serving.store.alerts import AlertFilter
+from serving.store.store import Missing, Store
+from serving.web import overview as work
+from serving.web.item import item_view
+from serving.web.words import LANGUAGES, Words, chosen_language, phrases
+
+HERE = Path(__file__).parent
+YEAR = 365 * 24 * 3600
+
+
+class Pages:
+    """The pages over one store."""
+
+    def __init__(
+        self, store: Store, results: Results, *, currency: str, language: str, today: Callable[[], date]
+    ) -> None:
+        self._store = store
+        self._results = results
+        self._currency = currency
+        self._language = language
+        self._today = today
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        marks = {path.name: _mark(path) for path in (HERE / "static").rglob("*") if path.is_file()}
+        self._templates.globals |= {
+            "static": lambda path: f"/static/{path}?v={marks[Path(path).name]}",
+            "list_url": work.list_url,
+        }
+        self._templates.filters["as_date"] = date.fromisoformat
+
+    def install(self, app: FastAPI) -> None:
+        """Add the pages to an application."""
+        app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+        app.add_api_route("/", self.overview, response_class=HTMLResponse, include_in_schema=False)
+        app.add_api_route(
+            "/items/{rest:path}", self.item, response_class=HTMLResponse, include_in_schema=False
+        )
+
+    def overview(self, request: Request) -> Response:
+        """What needs attention now; with htmx, only the list under other filters."""
+        words = self._words(request)
+        found = self._store.overview()
+        chosen, cursor = _worklist_of(request)
+        lines, next_cursor, total = work.lines(self._store, chosen, cursor, words)
+        return self._render(
+            request,
+            "_worklist.html" if request.headers.get("hx-request") == "true" else "overview.html",
+            words,
+            overview=found,
+            fresh=work.freshness(found, self._today()),
+            tiers=work.tiers(found),
+            lines=lines,
+            next_cursor=next_cursor,
+            total=total,
+            chosen=chosen,
+            is_first=cursor is None,
+            rules=sorted(found.distribution["rule"].unique()),
+        )
+
+    def item(self, request: Request) -> Response:
+        """One sku at one location."""
+        words = self._words(request)
+        sku, location = _item_of(request)
+        item = self._store.item(sku, location)
+        return self._render(
+            request,
+            "item.html",
+            words,
+            fresh=work.freshness(self._store.overview(), self._today()),
+            view=item_view(item, self._results, words),
+        )
+
+    def error(self, request: Request, status: int, detail: str, remedy: str) -> Response:
+        """A page for what went wrong, in the reader's language as far as it is ours to say."""
+        return self._render(
+            request,
+            "error.html",
+            self._words(request),
+            status=status,
+            detail=detail,
+            remedy=remedy,
+            request_id=request.state.request_id,
+            fresh=None,
+            title=f"error.{status}" if status in (404, 503) else "error.other",
+        )
+
+    def _words(self, request: Request) -> Words:
+        accepted = request.headers.get("accept-language", "")
+        kept = request.cookies.get("lang")
+        language = chosen_language(request.query_params.get("lang"), kept, accepted, self._language)
+        return Words(language, self._currency)
+
+    def _render(self, request: Request, template: str, words: Words, **values: Any) -> Response:
+        text = self._templates.get_template(template).render(
+            t=words,
+            today=self._today(),
+            path=request.url.path,
+            languages=[
+                (name, phrases(name)["language"], request.url.include_query_params(lang=name).query)
+                for name in LANGUAGES
+            ],
+            **values,
+        )
+        answer = HTMLResponse(text, status_code=values.get("status", 200))
+        answer.headers.update(
+            {
+                "Cache-Control": "private, no-store",
+                "Content-Language": {"en": "en", "zh": "zh-CN"}[words.language],
+                "Vary": "Accept-Language, Cookie, HX-Request",
+            }
+        )
+        if request.query_params.get("lang") in LANGUAGES:
+            answer.set_cookie("lang", words.language, max_age=YEAR, httponly=True, samesite="lax")
+        return answer
+
+
+def _worklist_of(request: Request) -> tuple[AlertFilter, str | None]:
+    """The filters and the page that the address asks for; what is empty leaves a filter open."""
+    asked = {
+        name: value.strip()[:200] or None for name, value in request.query_params.items() if name != "cursor"
+    }
+    chosen = AlertFilter(
+        tier=asked.get("tier"), location=asked.get("location"), rule=asked.get("rule"), text=asked.get("q")
+    )
+    return chosen, request.query_params.get("cursor") or None
+
+
+def _item_of(request: Request) -> tuple[str, str]:
+    """Sku and location as they stand in the address, a slash within either being written %2F."""
+    raw = request.scope.get("raw_path") or request.scope["path"].encode()
+    parts = raw.decode("ascii", "replace").partition("?")[0].removeprefix("/items/").split("/")
+    if len(parts) != 2 or not all(parts):
+        raise Missing("an item is named /items/SKU/LOCATION; start from the overview: /")
+    sku, location = (unquote(part) for part in parts)
+    return sku, location
+
+
+def _mark(path: Path) -> str:
+    """A name of a file's content, so that a browser keeps no older one."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,0 +1,336 @@
+"""The API: what it answers, in which form, and how it refuses."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import httpx
+import pandas as pd
+import pyarrow as pa
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from serving.api.app import create_app
+from serving.api.schemas import AlertLife, AlertPage, ForecastPage, PlanPage, RiskPage, ThresholdPage
+from serving.settings import Settings
+from serving.store.database import open_engine
+
+DAY = date(2026, 3, 9)
+LISTS = {
+    "/v1/forecasts": ForecastPage,
+    "/v1/forecasts?cumulative=true": ForecastPage,
+    "/v1/thresholds": ThresholdPage,
+    "/v1/risk": RiskPage,
+    "/v1/plan": PlanPage,
+    "/v1/alerts": AlertPage,
+}
+
+
+def app_of(shop: Any, day: date = DAY) -> FastAPI:
+    settings = Settings(workspace=shop.folder, currency="CNY")
+    return create_app(settings, shop.store, shop.results, today=lambda: day)
+
+
+def client_of(app: FastAPI, **options: Any) -> TestClient:
+    return TestClient(app, base_url="http://127.0.0.1:8000", **options)
+
+
+@pytest.fixture(scope="module")
+def api(shop: Any) -> Iterator[TestClient]:
+    with client_of(app_of(shop)) as client:
+        yield client
+
+
+def ask(api: TestClient, url: str, **params: Any) -> Any:
+    """GET with parameters beside those that stand in the address."""
+    return api.get(httpx.URL(url).copy_merge_params(params))
+
+
+def all_pages(api: TestClient, url: str, limit: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        answer = ask(api, url, limit=limit, **({"cursor": cursor} if cursor else {})).json()
+        rows += answer["data"]
+        assert answer["total"] >= len(rows)
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            assert answer["total"] == len(rows)
+            return rows
+
+
+@pytest.mark.parametrize("url", LISTS)
+def test_answers_have_the_shape_that_is_published(api: TestClient, url: str) -> None:
+    answer = api.get(url)
+    assert answer.status_code == 200, answer.text[:300]
+    page = LISTS[url].model_validate(answer.json())
+    assert len(page.data) > 0
+
+
+def test_thresholds_are_those_that_were_published(api: TestClient, shop: Any) -> None:
+    rows = pd.DataFrame(all_pages(api, "/v1/thresholds", 7))
+    given = shop.thresholds.sort_values(["sku", "location"], ignore_index=True)
+    for name in ("sku", "location", "safety_stock", "reorder_point", "content_hash", "explanation_zh"):
+        assert rows[name].tolist() == given[name].tolist()
+    assert rows["valid_from"].unique().tolist() == ["2026-03-09"]
+
+
+def test_one_item(api: TestClient, shop: Any) -> None:
+    row = shop.facts.iloc[21]
+    place = {"sku": row["sku"], "location": row["location"]}
+    assert row["sku"].startswith("A/B")
+    (levels,) = api.get("/v1/thresholds", params=place).json()["data"]
+    assert levels["safety_stock"] == row["safety_stock"]
+    risk = api.get("/v1/risk", params=place).json()
+    assert risk["total"] == 28
+    assert [line["horizon"] for line in risk["data"]] == list(range(1, 29))
+    chance = [line["stockout_probability"] for line in risk["data"]]
+    assert chance == sorted(chance)
+    forecast = api.get("/v1/forecasts", params=place).json()["data"]
+    assert {"date", "mean", "q0.05", "q0.5", "q0.95"} <= set(forecast[0])
+    horizons = api.get("/v1/forecasts", params={**place, "cumulative": True}).json()["data"]
+    assert [line["horizon"] for line in horizons] == [7, 14, 28]
+
+
+def test_alerts_run_by_money_and_filter(api: TestClient, shop: Any) -> None:
+    rows = all_pages(api, "/v1/alerts", 4)
+    assert sorted(row["alert_id"] for row in rows) == sorted(shop.decision.opened["alert_id"])
+    money = [-1 if row["money_at_risk"] is None else row["money_at_risk"] for row in rows]
+    assert money == sorted(money, reverse=True)
+    for name, value in (
+        ("tier", "critical"),
+        ("rule", "overstock"),
+        ("location", "Old Town"),
+        ("state", "open"),
+    ):
+        found = api.get("/v1/alerts", params={name: value, "limit": 1000}).json()["data"]
+        assert [row["alert_id"] for row in found] == [row["alert_id"] for row in rows if row[name] == value]
+        assert found
+    assert api.get("/v1/alerts?state=resolved").json()["data"] == []
+
+
+def test_an_alert_with_its_life(api: TestClient, shop: Any) -> None:
+    worst = shop.decision.opened.iloc[0]
+    life = api.get(f"/v1/alerts/{worst['alert_id']}").json()
+    AlertLife.model_validate(life)
+    assert life["alert"]["reason_zh"] == worst["reason_zh"]
+    assert life["alert"]["recommendation"]["quantity"] == worst["recommendation"]["quantity"]
+    (event,) = life["events"]
+    assert (event["event"], event["at"]) == ("opened", "2026-03-09T07:00:00+00:00")
+    assert event["detail"]["data_digest"] == "data-1"
+
+
+def test_an_etag_answers_304_until_the_content_changes(new_shop: Any) -> None:
+    client = client_of(app_of(new_shop))
+    first = client.get("/v1/thresholds")
+    tag = first.headers["etag"]
+    assert tag.startswith('"')
+    assert first.json()["valid_until"] == "2026-03-10"
+    for known in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+        again = client.get("/v1/thresholds", headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get("/v1/thresholds", headers={"If-None-Match": '"other"'}).status_code == 200
+    others = {
+        client.get(f"/v1/thresholds?{end}").headers["etag"]
+        for end in ("limit=5", "format=csv", "sku=A/B-1000")
+    }
+    assert len(others | {tag}) == 4
+    # Other facts, the same thresholds: what the asker holds is still true.
+    tables = {**new_shop.tables, "positions": new_shop.facts.assign(on_hand=1.0)}
+    new_shop.store.publish(new_shop.as_of, "data-1b", "model-1", tables, at=new_shop.at)
+    assert client.get("/v1/thresholds", headers={"If-None-Match": tag}).status_code == 304
+    changed = {**tables, "thresholds": new_shop.thresholds.assign(safety_stock=9.0)}
+    new_shop.store.publish(new_shop.as_of, "data-1c", "model-1", changed, at=new_shop.at)
+    after = client.get("/v1/thresholds", headers={"If-None-Match": tag})
+    assert after.status_code == 200
+    assert after.json()["data"][0]["safety_stock"] == 9.0
+
+
+def test_thresholds_that_ended_are_degraded(new_shop: Any) -> None:
+    last = client_of(app_of(new_shop, date(2026, 3, 10))).get("/v1/thresholds")
+    late = client_of(app_of(new_shop, date(2026, 3, 11))).get("/v1/thresholds")
+    assert (last.json()["degraded"], last.headers["forestock-degraded"]) == (False, "false")
+    assert (late.json()["degraded"], late.headers["forestock-degraded"]) == (True, "true")
+    assert last.headers["etag"] != late.headers["etag"]
+
+
+def test_pages_do_not_mix_two_runs(new_shop: Any) -> None:
+    client = client_of(app_of(new_shop))
+    first = client.get("/v1/thresholds?limit=10").json()
+    zero = {**new_shop.tables, "thresholds": new_shop.thresholds.assign(safety_stock=0.0)}
+    new_shop.store.publish(new_shop.as_of, "data-2", "model-2", zero, at=new_shop.at)
+    second = client.get("/v1/thresholds", params={"limit": 10, "cursor": first["next_cursor"]}).json()
+    assert all(row["safety_stock"] > 0 for row in second["data"])
+    assert client.get("/v1/thresholds?limit=1").json()["data"][0]["safety_stock"] == 0.0
+
+
+@pytest.mark.parametrize("url", LISTS)
+def test_bulk_formats_give_every_row(api: TestClient, url: str) -> None:
+    rows = all_pages(api, url, 1000)
+    lines = api.get(url, headers={"Accept": "application/x-ndjson"})
+    assert [json.loads(line) for line in lines.text.splitlines()] == rows
+    table = api.get(url, headers={"Accept": "text/csv"})
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    csv = pd.read_csv(io.BytesIO(table.content), dtype={"sku": str})
+    assert csv["sku"].tolist() == [row["sku"] for row in rows]
+    assert list(csv.columns) == list(rows[0])
+    arrow = ask(api, url, format="arrow")
+    assert pa.ipc.open_stream(arrow.content).read_all().column("sku").to_pylist() == csv["sku"].tolist()
+
+
+def problem(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text[:300]
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    assert body["remedy"]
+    assert body["request_id"] == answer.headers["x-request-id"]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "words"),
+    [
+        ("/v1/thresholds?sku=nope", 404, "'nope' is not watched"),
+        ("/v1/risk?sku=SKU-1001&location=Nowhere", 404, "'SKU-1001' at 'Nowhere' is not watched"),
+        ("/v1/forecasts?sku=nope", 404, "'nope' is not watched"),
+        ("/v1/plan?location=Nowhere", 404, "'Nowhere' is not watched"),
+        ("/v1/alerts?sku=nope", 404, "'nope' is not watched"),
+        ("/v1/alerts/nope", 404, "no alert 'nope'"),
+        ("/v1/nope", 404, "Not Found"),
+        ("/v1/alerts?limit=0", 422, "limit"),
+        ("/v1/alerts?limit=1001", 422, "limit"),
+        ("/v1/alerts?tier=loud", 422, "tier"),
+        ("/v1/alerts?limti=5", 422, "limti"),
+        ("/v1/thresholds?format=xml", 422, "format"),
+        ("/v1/thresholds?cursor=rubbish", 400, "cursor"),
+        ("/v1/risk?cursor=rubbish", 400, "cursor"),
+    ],
+)
+def test_refusals_say_what_helps(api: TestClient, url: str, status: int, words: str) -> None:
+    body = problem(api.get(url), status)
+    assert words in body["detail"]
+    if status == 422:
+        assert body["errors"][0]["parameter"] in url
+
+
+def test_other_refusals(api: TestClient) -> None:
+    problem(api.post("/v1/thresholds"), 405)
+    problem(api.get("/v1/thresholds", headers={"Accept": "image/png"}), 406)
+    assert api.get("/v1/thresholds", headers={"Accept": "image/png, */*;q=0.1"}).status_code == 200
+
+
+def test_a_cursor_of_one_list_is_refused_by_another(api: TestClient) -> None:
+    cursor = api.get("/v1/alerts?limit=1").json()["next_cursor"]
+    for url in ("/v1/thresholds", "/v1/risk", "/v1/alerts?tier=critical"):
+        problem(ask(api, url, cursor=cursor), 400)
+
+
+def test_before_the_first_run(empty_store: Any, shop: Any, tmp_path: Any) -> None:
+    app = create_app(Settings(workspace=tmp_path), empty_store, shop.results, today=lambda: DAY)
+    client = client_of(app)
+    assert client.get("/healthz").json() == {"status": "ok"}
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json() == {
+        "ready": False,
+        "store": True,
+        "migrations": True,
+        "snapshot": None,
+        "remedy": "nothing has been published yet; run: forestock run",
+    }
+    for url in LISTS:
+        answer = client.get(url)
+        assert problem(answer, 503)["remedy"] == "run: forestock run"
+        assert answer.headers["retry-after"] == "60"
+    assert b"forestock_items" not in client.get("/metrics").content
+
+
+def test_readiness_looks_at_the_schema_and_the_snapshot(new_shop: Any) -> None:
+    client = client_of(app_of(new_shop))
+    assert client.get("/readyz").json()["snapshot"] == "2026-03-08"
+    engine = open_engine(new_shop.url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'other'"))
+    engine.dispose()
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["migrations"]) == (503, False)
+
+
+def test_metrics_count_requests_by_route_and_alerts_by_tier(new_shop: Any) -> None:
+    client = client_of(app_of(new_shop))
+    for alert_id in new_shop.decision.opened["alert_id"].head(3):
+        client.get(f"/v1/alerts/{alert_id}")
+    client.get("/v1/alerts/nope")
+    found = client.get("/metrics").text
+    assert 'forestock_requests_total{method="GET",route="/v1/alerts/{alert_id}",status="200"} 3.0' in found
+    assert 'forestock_requests_total{method="GET",route="/v1/alerts/{alert_id}",status="404"} 1.0' in found
+    critical = (new_shop.decision.opened["tier"] == "critical").sum()
+    assert f'forestock_alerts{{tier="critical"}} {critical}.0' in found
+    assert "forestock_items 60.0" in found
+
+
+def test_the_edge(api: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "serving.access"):
+        answer = api.get("/v1/alerts?q=secret", headers={"X-Request-ID": "from-the-caller.1"})
+    assert answer.headers["x-request-id"] == "from-the-caller.1"
+    line = json.loads(caplog.records[-1].message)
+    assert (line["request_id"], line["path"], line["status"]) == ("from-the-caller.1", "/v1/alerts", 200)
+    assert line["bytes"] == len(answer.content)
+    assert "secret" not in caplog.text
+    assert api.get("/healthz", headers={"X-Request-ID": "bad id\t"}).headers["x-request-id"] != "bad id\t"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8000", 200), ("localhost", 200), ("[::1]:8000", 200), ("evil.example", 400), ("", 400)],
+)
+def test_the_service_answers_by_its_own_names_only(api: TestClient, host: str, status: int) -> None:
+    answer = api.get("/healthz", headers={"Host": host})
+    assert answer.status_code == status
+    if status == 400:
+        assert "call it by one of these names" in problem(answer, 400)["remedy"]
+
+
+def test_a_service_for_all_interfaces_answers_by_any_name(shop: Any) -> None:
+    settings = Settings(workspace=shop.folder, host="0.0.0.0")
+    client = client_of(create_app(settings, shop.store, shop.results, today=lambda: DAY))
+    assert client.get("/healthz", headers={"Host": "stock.example"}).status_code == 200
+
+
+def test_an_unforeseen_failure_tells_nothing_of_its_inside(new_shop: Any, caplog: Any) -> None:
+    client = client_of(app_of(new_shop), raise_server_exceptions=False)
+    engine = open_engine(new_shop.url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alerts SET opened_on = 'x'"))
+    engine.dispose()
+    body = problem(client.get("/v1/alerts"), 500)
+    assert body["detail"] == "the service failed to answer"
+    assert body["request_id"] in caplog.text
+    page = client.get("/", headers={"Accept-Language": "en"})
+    assert (page.status_code, page.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert "That did not work" in page.text
+    assert page.headers["x-request-id"] in page.text  # what to report
+
+
+def test_the_published_schema_names_every_route_and_refusal(api: TestClient) -> None:
+    schema = api.get("/v1/openapi.json").json()
+    assert set(schema["paths"]) == {
+        *(url for url in LISTS if "?" not in url),
+        *("/v1/alerts/{alert_id}", "/healthz", "/readyz", "/metrics"),
+    }
+    for path, methods in schema["paths"].items():
+        route = methods["get"]
+        assert route["summary"]
+        assert route["tags"]
+        if path.startswith("/v1"):
+            assert {"404", "503"} <= set(route["responses"])
