@@ -1,5 +1,8 @@
 """Lead times: censoring, shrinkage, contracts, dirty and partial receipts, real deliveries."""
 
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,9 @@ from numpy.testing import assert_allclose
 from scipy.stats import norm
 
 from ingestion.errors import Problem
+from ingestion.loading import load
 from ingestion.periods import Period
+from ingestion.warehouse import Warehouse
 from optimization.lead_time import learn_lead_times
 from optimization.pooling import stretch
 from optimization.position import expect_arrivals
@@ -251,3 +256,19 @@ def test_real_deliveries_of_the_following_year(shared_data):
     ours, plain, normal = np.mean(losses, axis=0)
     assert ours < 0.9 * min(plain, normal)
     assert_allclose(np.mean(inside, axis=0), levels, atol=0.08)
+
+
+def test_the_loader_gives_the_same_lead_times(shared_data, tmp_path):
+    """Through the mapping in docs/examples: only what has no order date, or a wrong one, is missing."""
+    examples = Path(__file__).parents[2] / "docs" / "examples"
+    warehouse = Warehouse(tmp_path)
+    report = load(shared_data, tomllib.loads((examples / "scms.toml").read_text("utf-8")), warehouse)
+    assert report.accepted == {"supply_orders": 3040}
+    as_of = pd.Timestamp("2011-12-31")
+    orders = warehouse.read("supply_orders", as_of)
+    keys = orders[["sku", "location", "supplier"]].drop_duplicates(ignore_index=True)
+    loaded = learn_lead_times(orders, keys, DAY, as_of)
+    raw = learn_lead_times(scms(shared_data), keys, DAY, as_of)
+    assert loaded.set_aside == {}
+    assert_allclose(loaded.mean, raw.mean, rtol=1e-6)
+    assert loaded.quantile(0.95).max() > 200
