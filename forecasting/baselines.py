@@ -43,7 +43,8 @@ class Baseline:
         for k, (i, at) in enumerate(zip(series, origin, strict=True)):
             low = max(int(panel.first[i]), int(at) + 1 - LOOK_BACK[panel.period.name])
             history = panel.quantity[i, low : at + 1]
-            path[k] = self._path(history, panel.period.name, path.shape[1], summary.rate[k])
+            said = self._path(history, panel.period.name, path.shape[1], summary.rate[k])
+            path[k] = np.where(np.isfinite(said), said, summary.rate[k])
         path = np.cumsum(path, axis=1)
         mean = path[:, horizons - 1]
         spread = summary.sd[:, None] * np.sqrt(horizons)[None, :]

@@ -58,8 +58,8 @@ def build_calendar(dates: pd.DatetimeIndex, period: Period, countries: list[str]
         of_series=np.searchsorted(names, countries),
         holiday=holiday,
         workday=workday,
-        phase=np.asarray(dates.dayofweek if period.name == "day" else np.zeros(len(dates)), dtype=np.int64),
-        year=((dates.dayofyear - 1) / 366.0).to_numpy(dtype=np.float32),
+        phase=np.asarray(dates.day_of_week if period.name == "day" else np.zeros(len(dates)), dtype=np.int64),
+        year=((dates.day_of_year - 1) / 366.0).to_numpy(dtype=np.float32),
         notes=tuple(notes),
     )
 

@@ -169,12 +169,14 @@ def _places(levels: np.ndarray, rows: np.ndarray, amount: np.ndarray) -> np.ndar
         for h in range(amount.shape[1]):
             low = np.searchsorted(rows[i, h], amount[i, h], side="left")
             high = np.searchsorted(rows[i, h], amount[i, h], side="right")
-            if low == high and 0 < low < len(levels):
+            if low < high:  # a tie: anywhere from the first of the equal levels to the last
+                out[i, h] = 0.5 * ((levels[low] if low > 0 else 0.0) + levels[high - 1])
+            elif low == 0:
+                out[i, h] = 0.5 * levels[0]
+            elif low == len(levels):
+                out[i, h] = 0.5 * (levels[-1] + 1.0)
+            else:
                 width = rows[i, h, low] - rows[i, h, low - 1]
                 share = (amount[i, h] - rows[i, h, low - 1]) / width
                 out[i, h] = levels[low - 1] + share * (levels[low] - levels[low - 1])
-            else:
-                below = levels[low - 1] if low > 0 else 0.0
-                above = levels[high] if high < len(levels) else 1.0
-                out[i, h] = 0.5 * (below + above)
     return out

@@ -1,0 +1,60 @@
+"""Folds and scores with answers worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting.backtest import build_folds, folds_of, losses, score
+from forecasting.cumulative import LEVELS
+from forecasting.panel import Panel, build_panel
+from ingestion.periods import Period
+
+
+def small(in_stock: list[float]) -> Panel:
+    demand = pd.DataFrame({"sku": "a", "location": "x", "date": pd.date_range("2024-01-01", periods=8),
+                           "quantity": [1.0, 2, 3, 4, 0, 6, 7, 8], "in_stock": in_stock})  # fmt: skip
+    return build_panel({"demand": demand}, Period("day"), pd.Timestamp("2024-01-08"), 2)
+
+
+def test_windows_sum_what_followed_the_origin():
+    panel = small([1.0] * 8)
+    folds = folds_of(panel, np.array([0, 0]), np.array([1, 5]), np.array([1, 3]), 1)
+    np.testing.assert_array_equal(folds.actual, [[3, 7], [7, np.nan]])  # the last window is not over
+    np.testing.assert_array_equal(folds.clean, [[True, True], [True, False]])
+    mean = np.mean([1, 2, 3, 4, 0, 6, 7, 8])
+    np.testing.assert_allclose(folds.scale[0], mean * np.sqrt([1, 3]), rtol=1e-6)
+
+
+def test_windows_with_stockouts_are_lower_bounds():
+    panel = small([1, 1, 1, 1, 0, 1, 1, 1])
+    folds = folds_of(panel, np.array([0]), np.array([3]), np.array([1, 4]), 1)
+    assert not folds.clean.any()
+    assert np.isnan(folds.actual[0, 0])
+    assert folds.actual[0, 1] == pytest.approx(21 * 4 / 3)  # one of four days is missing
+    assert folds.sold[0].tolist() == [0, 21]
+    quantiles = np.full((1, 2, len(LEVELS)), 11.0)
+    assert np.isnan(losses(folds, quantiles)).all()
+    short = losses(folds, quantiles, clean=False)[0, 1]
+    assert short == pytest.approx((21 - 11) * np.mean([0.5, 0.8, 0.9, 0.95, 0.99]) / folds.scale[0, 1])
+
+
+def test_scores_are_the_hand_made_ones():
+    panel = small([1.0] * 8)
+    folds = folds_of(panel, np.array([0, 0]), np.array([1, 2]), np.array([1]), 1)  # demand 3 and 4
+    quantiles = np.full((2, 1, len(LEVELS)), 3.0)
+    table = score(panel, folds, np.full((2, 1), 3.5), quantiles).set_index("segment")
+    row = table.loc["all"]
+    assert row["bias"] == pytest.approx(0.0)
+    assert (row["below_0.5"], row["within_0.5"]) == (0.0, 0.5)
+    levels = np.mean([0.5, 0.8, 0.9, 0.95, 0.99])
+    assert row["pinball"] == pytest.approx(levels * 1.0 / 2 / folds.scale[0, 0])
+    assert row["windows"] == 2
+
+
+def test_folds_start_after_what_models_may_learn_and_end_with_the_history(panel: Panel):
+    folds = build_folds(panel, 28, 8, 0)
+    assert folds.fitted == panel.length - 1 - 56
+    assert folds.origin.min() == folds.fitted
+    assert len(np.unique(folds.origin)) == 8
+    assert np.isfinite(folds.actual[:, 0]).all()
+    assert np.isfinite(folds.actual[folds.origin == folds.fitted]).all()

@@ -1,0 +1,90 @@
+"""What calibration promises: levels that held, few errors that do not overreach, correlation found again."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm, poisson
+
+from forecasting.calibration import calibrate, places
+from forecasting.cumulative import LEVELS
+from forecasting.forecaster import Prediction
+
+HORIZONS = np.array([1, 7, 14, 28])
+
+
+def poisson_sums(m: int, seed: int, rho: float = 0.0) -> tuple[Prediction, np.ndarray]:
+    """Sums of Poisson demand whose rate is known; the raw quantiles given are far too narrow."""
+    rng = np.random.default_rng(seed)
+    rate = np.exp(rng.uniform(-2, 2, m))
+    shocks = rng.normal(size=(m, 28))
+    for t in range(1, 28):
+        shocks[:, t] = rho * shocks[:, t - 1] + np.sqrt(1 - rho**2) * shocks[:, t]
+    daily = poisson.ppf(norm.cdf(shocks), rate[:, None])
+    actual = np.cumsum(daily, axis=1)[:, HORIZONS - 1]
+    mean = rate[:, None] * HORIZONS
+    levels = np.array([0.1, 0.5, 0.95])
+    raw = mean[:, :, None] * np.array([0.9, 1.0, 1.1])
+    path = rate[:, None] * np.arange(1, 29)
+    return Prediction(HORIZONS, mean, np.sqrt(mean), mean, levels, raw, path), actual
+
+
+def test_levels_hold_on_new_windows_in_every_horizon_and_volume():
+    calibration = calibrate(*poisson_sums(6000, 0))
+    prediction, actual = poisson_sums(6000, 1)
+    rows = calibration.quantiles(prediction)
+    busy = prediction.mean[:, 0] > np.median(prediction.mean[:, 0])
+    for level in (0.8, 0.9, 0.95, 0.99):
+        quantile = rows[:, :, np.searchsorted(LEVELS, level)]
+        for mask in (busy, ~busy):
+            below = (actual[mask] < quantile[mask] - 1e-6).mean(axis=0)
+            within = (actual[mask] <= quantile[mask] + 1e-6).mean(axis=0)
+            assert (below - 0.03 <= level).all()
+            assert (within + 0.03 >= level).all()
+
+
+def test_quantiles_never_fall_in_level_or_horizon():
+    prediction, actual = poisson_sums(500, 0)
+    rows = calibrate(prediction, actual).quantiles(prediction)
+    assert (np.diff(rows, axis=1) >= 0).all()
+    assert (np.diff(rows, axis=2) >= 0).all()
+    assert (rows >= 0).all()
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_the_correlation_of_errors_is_found_again(rho):
+    prediction, actual = poisson_sums(3000, 2, rho)
+    busy = prediction.mean[:, 0] > 1.0
+    part = Prediction(HORIZONS, prediction.mean[busy], prediction.spread[busy], prediction.sales[busy],
+                      prediction.levels, prediction.quantiles[busy], prediction.path[busy])  # fmt: skip
+    assert calibrate(part, actual[busy]).correlation == pytest.approx(rho, abs=0.15)
+
+
+@pytest.mark.parametrize("m", [0, 1, 5])
+def test_few_errors_give_a_wide_distribution_and_no_crash(m):
+    prediction, actual = poisson_sums(m, 3)
+    calibration = calibrate(prediction, actual)
+    asked, _ = poisson_sums(40, 4)
+    rows = calibration.quantiles(asked)
+    assert np.isfinite(rows).all()
+    high, low = rows[:, :, np.searchsorted(LEVELS, 0.99)], rows[:, :, np.searchsorted(LEVELS, 0.5)]
+    assert (high > low + asked.spread * 0.5).all()
+
+
+def test_sums_never_seen_do_not_count():
+    prediction, actual = poisson_sums(2000, 5)
+    hidden = actual.copy()
+    hidden[:1000] = np.nan
+    kept = Prediction(HORIZONS, *(part[1000:] for part in (prediction.mean, prediction.spread, prediction.sales)),
+                      prediction.levels, prediction.quantiles[1000:], prediction.path[1000:])  # fmt: skip
+    first, second = calibrate(prediction, hidden), calibrate(kept, actual[1000:])
+    np.testing.assert_array_equal(first.pooled, second.pooled)
+    assert first.errors == second.errors == 4000
+
+
+def test_places_are_uniform_and_share_ties():
+    rows = np.tile(norm.ppf(LEVELS), (20000, 1, 1))
+    place = places(rows, np.random.default_rng(0).normal(size=(20000, 1)))
+    assert place.mean() == pytest.approx(0.5, abs=0.01)
+    assert np.quantile(place, 0.9) == pytest.approx(0.9, abs=0.01)
+    zeros = np.zeros((1, 1, len(LEVELS)))
+    zeros[..., LEVELS > 0.8] = 2.0
+    assert places(zeros, np.zeros((1, 1)))[0, 0] == pytest.approx(0.4)
