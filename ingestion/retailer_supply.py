@@ -13,6 +13,7 @@ import pandas as pd
 from ingestion.retailer_catalogue import SUPPLIERS, Catalogue
 
 WINDOW = 28  # days of sales behind a store's plain average
+FACING = 2  # units on the shelf for the look of it
 LAG = 7  # a remainder of a partial receipt comes at most this many days later
 
 
@@ -64,7 +65,7 @@ def run_stores(
     first = np.repeat(catalogue.first, stores)
     final = np.repeat(catalogue.last, stores) - 14
     base = catalogue.base.reshape(-1)
-    opening = np.where(first < 0, np.ceil(base * reach), 0.0)
+    opening = np.where(first < 0, np.ceil(base * reach) + FACING, 0.0)
     review = np.array([t.review for t in terms])
     turn = rng.integers(0, review)
     on_hand, on_order = opening.copy(), np.zeros(series)
@@ -81,7 +82,7 @@ def run_stores(
             break  # what the last evening decides is not in the records yet
         known = sales[:, max(day - WINDOW + 1, 0) : day + 1].sum(axis=1) / WINDOW
         young = day < np.maximum(first, 0) + WINDOW  # too few sales for an average: go by the buyer's guess
-        level = np.ceil(np.where(young, base, known) * reach) + 1
+        level = np.ceil(np.where(young, base, known) * reach) + FACING
         wants = ((day - turn) % review == 0) & (day >= first - 30) & (day < final)
         quantity = np.where(wants, _on_grid(level - on_hand - on_order, *grid), 0.0)
         rows = np.flatnonzero(quantity)
