@@ -34,6 +34,18 @@ class Prediction:
     quantiles: np.ndarray
     path: np.ndarray
 
+    def take(self, rows: np.ndarray) -> "Prediction":
+        """Some of the pairs: a mask or positions."""
+        return Prediction(
+            self.horizons,
+            self.mean[rows],
+            self.spread[rows],
+            self.sales[rows],
+            self.levels,
+            self.quantiles[rows],
+            self.path[rows],
+        )
+
 
 class Fitted(Protocol):
     """A fitted forecaster."""

@@ -19,7 +19,6 @@ from ingestion.errors import Problem
 
 MOST_OFF = 12.0  # a target is cut at this multiple of its expectation: one such row must not steer a mean
 LEAST_SEEN = 0.75  # share of a window that must be observed for it to teach
-RISING = ("promotion", "promotion_change", "promotion_first")  # deeper promotion never lowers demand
 
 
 @dataclass(frozen=True)

@@ -74,10 +74,9 @@ def train(
     verdicts = {}
     tables = []
     for forecaster, fitted, prediction in tried:
-        quantiles = calibrate(_take(prediction, ~judged), folds.actual[~judged]).quantiles(
-            _take(prediction, judged)
-        )
-        part, said = folds.take(judged), _take(prediction, judged)
+        learned = calibrate(prediction.take(~judged), folds.actual[~judged])
+        part, said = folds.take(judged), prediction.take(judged)
+        quantiles = learned.quantiles(said)
         verdicts[fitted.name] = losses(part, quantiles), quantiles
         tables.append(score(panel, part, said.mean, quantiles).assign(candidate=forecaster.name))
     name, why = choose({key: loss for key, (loss, _) in verdicts.items()})
@@ -173,18 +172,6 @@ def _second_half(folds: Folds) -> np.ndarray:
     """(m,) bool, pairs of the later origins: errors are learned on the earlier, judged on the later."""
     at = np.unique(folds.origin)
     return folds.origin >= at[len(at) // 2] if len(at) > 1 else np.ones(len(folds.origin), dtype=bool)
-
-
-def _take(prediction: Prediction, rows: np.ndarray) -> Prediction:
-    return Prediction(
-        prediction.horizons,
-        prediction.mean[rows],
-        prediction.spread[rows],
-        prediction.sales[rows],
-        prediction.levels,
-        prediction.quantiles[rows],
-        prediction.path[rows],
-    )
 
 
 def _parameters(panel: Panel, horizon: int, seed: int, origins: int, champion: Forecaster) -> dict[str, Any]:

@@ -53,9 +53,7 @@ def test_quantiles_never_fall_in_level_or_horizon():
 def test_the_correlation_of_errors_is_found_again(rho):
     prediction, actual = poisson_sums(3000, 2, rho)
     busy = prediction.mean[:, 0] > 1.0
-    part = Prediction(HORIZONS, prediction.mean[busy], prediction.spread[busy], prediction.sales[busy],
-                      prediction.levels, prediction.quantiles[busy], prediction.path[busy])  # fmt: skip
-    assert calibrate(part, actual[busy]).correlation == pytest.approx(rho, abs=0.15)
+    assert calibrate(prediction.take(busy), actual[busy]).correlation == pytest.approx(rho, abs=0.15)
 
 
 @pytest.mark.parametrize("m", [0, 1, 5])
@@ -73,8 +71,7 @@ def test_sums_never_seen_do_not_count():
     prediction, actual = poisson_sums(2000, 5)
     hidden = actual.copy()
     hidden[:1000] = np.nan
-    kept = Prediction(HORIZONS, *(part[1000:] for part in (prediction.mean, prediction.spread, prediction.sales)),
-                      prediction.levels, prediction.quantiles[1000:], prediction.path[1000:])  # fmt: skip
+    kept = prediction.take(np.arange(1000, 2000))
     first, second = calibrate(prediction, hidden), calibrate(kept, actual[1000:])
     np.testing.assert_array_equal(first.pooled, second.pooled)
     assert first.errors == second.errors == 4000

@@ -8,7 +8,7 @@ from forecasting.backtest import build_folds
 from forecasting.baselines import KINDS, Baseline
 from forecasting.calibration import calibrate
 from forecasting.cumulative import LEVELS
-from forecasting.forecaster import Forecaster
+from forecasting.forecaster import Forecaster, Prediction
 from forecasting.gbm import Gbm
 from forecasting.models import DemandModel, load_model
 from forecasting.panel import Panel, build_panel
@@ -146,8 +146,8 @@ def test_a_new_item_is_as_uncertain_as_its_peers_are_different(shop):
 
 
 def test_a_plan_is_all_that_is_known():
-    plans = pd.DataFrame({"sku": ["motor"], "location": ["plant"], "quantity": [60.0],
-                          "start": [pd.Timestamp("2024-01-02")], "end": [pd.Timestamp("2024-01-11")]})  # fmt: skip
+    plans = pd.DataFrame({"sku": ["motor"], "location": "plant", "quantity": 60.0})
+    plans = plans.assign(start=pd.Timestamp("2024-01-02"), end=pd.Timestamp("2024-01-11"))
     demand = pd.DataFrame({"sku": ["x"], "location": ["plant"], "date": [pd.Timestamp("2024-01-01")],
                            "quantity": [1.0]})  # fmt: skip
     panel = build_panel({"demand": demand, "plans": plans}, DAY, pd.Timestamp("2024-01-01"), 12)
@@ -157,9 +157,7 @@ def test_a_plan_is_all_that_is_known():
     np.testing.assert_allclose(said.mean[0], np.minimum(np.arange(1, 13) * 6.0, 60.0), rtol=1e-5)
 
 
-def _nothing():
-    from forecasting.forecaster import Prediction
-
+def _nothing() -> tuple[Prediction, np.ndarray]:
     empty = np.empty((0, 1))
     return Prediction(np.array([1]), empty, empty, empty, np.empty(0), np.empty((0, 1, 0)), empty), empty
 

@@ -83,8 +83,8 @@ def test_recorded_promotions_without_plans_are_a_surprise():
 
 def test_a_week_half_on_promotion_has_half_its_depth():
     demand = pd.concat([rows(("a", day, 2)) for day in pd.date_range("2024-01-01", periods=14)])
-    plans = pd.DataFrame({"sku": ["a"], "start": [pd.Timestamp("2024-01-15")], "end": [pd.Timestamp("2024-01-21")],
-                          "promotion": [0.4]})  # fmt: skip
+    plans = pd.DataFrame({"sku": ["a"], "start": pd.Timestamp("2024-01-15"), "promotion": 0.4})
+    plans = plans.assign(end=pd.Timestamp("2024-01-21"))
     half = plans.assign(end=pd.Timestamp("2024-01-18"))
     for table, depth in ((plans, 0.4), (half, 0.4 * 4 / 7)):
         panel = build_panel({"demand": demand, "plans": table}, Period("week"), pd.Timestamp("2024-01-08"), 1)

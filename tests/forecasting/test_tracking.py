@@ -28,9 +28,11 @@ def test_a_run_is_logged_registered_and_found_as_of_its_date(report, panel, tmp_
     uri, folder = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "models"
     assert tracking.in_force(uri, folder, pd.Timestamp("2030-01-01")) is None
     assert not (tmp_path / "mlflow.db").exists()
-    kept = [tracking.record(aged(report, as_of, earned), uri, folder, data_digest="d" * 64)
-            for as_of, earned in (("2024-03-01", True), ("2024-05-01", True), ("2024-06-01", False))]  # fmt: skip
-
+    history = (("2024-03-01", True), ("2024-05-01", True), ("2024-06-01", False))
+    kept = [
+        tracking.record(aged(report, as_of, earned), uri, folder, data_digest="d" * 64)
+        for as_of, earned in history
+    ]
     assert tracking.in_force(uri, folder, pd.Timestamp("2024-02-29")) is None
     for as_of, expected in (("2024-03-01", 0), ("2024-04-30", 0), ("2024-05-20", 1), ("2025-01-01", 2)):
         found = tracking.in_force(uri, folder, pd.Timestamp(as_of))
