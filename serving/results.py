@@ -227,8 +227,9 @@ def _plain(column: pd.Series) -> list[Any]:
         if column.dtype == np.float32:
             numbers = np.round(numbers, 6)
         return [number if np.isfinite(number) else None for number in numbers.tolist()]
-    cells = column.astype(object).tolist()
-    return [None if not isinstance(cell, dict | list) and pd.isna(cell) else cell for cell in cells]
+    cells = column.to_numpy(dtype=object, copy=True)
+    cells[column.isna().to_numpy(dtype=bool)] = None
+    return cells.tolist()
 
 
 def _rows(sku: str | None, location: str | None) -> Any | None:

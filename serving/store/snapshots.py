@@ -45,39 +45,53 @@ class Snapshot:
     created_at: datetime
 
 
-def publish(
-    connection: Connection,
-    as_of: date,
-    data_digest: str,
-    model_version: str,
-    tables: dict[str, pd.DataFrame],
-    *,
-    at: datetime,
-) -> Snapshot:
-    """Keep a run's tables as one snapshot; the same content again gives the snapshot there is."""
+@dataclass(frozen=True)
+class Publication:
+    """A run's tables as rows, with their digests; made before the store is locked."""
+
+    rows: dict[str, list[dict[str, Any]]]
+    content_digest: str
+    thresholds_digest: str
+
+
+def prepare(tables: dict[str, pd.DataFrame]) -> Publication:
+    """Rows of thresholds, positions and orders; Problem where a table lacks a column."""
     rows = {
         "thresholds": to_rows(tables["thresholds"], thresholds, filled=["snapshot_id"]),
         "positions": to_rows(tables["positions"], positions, filled=["snapshot_id"]),
         "orders": to_rows(tables["orders"], orders, filled=["snapshot_id", "line"]),
     }
     digests = {name: digest(lines) for name, lines in rows.items()}
+    for line, order in enumerate(rows["orders"]):
+        order["line"] = line
+    return Publication(rows, digest([digests]), digests["thresholds"])
+
+
+def publish(
+    connection: Connection,
+    as_of: date,
+    data_digest: str,
+    model_version: str,
+    tables: Publication,
+    *,
+    at: datetime,
+) -> Snapshot:
+    """Keep a run's tables as one snapshot; the same content again gives the snapshot there is."""
     identity: dict[str, Any] = {
         "as_of": as_of,
         "data_digest": data_digest,
         "model_version": model_version,
-        "content_digest": digest([digests]),
+        "content_digest": tables.content_digest,
     }
     same = select(snapshots).where(*(snapshots.c[name] == value for name, value in identity.items()))
     if found := connection.execute(same).one_or_none():
         return Snapshot(**found._mapping)
-    written = {**identity, "thresholds_digest": digests["thresholds"], "created_at": at}
+    written = {**identity, "thresholds_digest": tables.thresholds_digest, "created_at": at}
     snapshot_id = connection.execute(
         insert(snapshots).values(**written).returning(snapshots.c.snapshot_id)
     ).scalar_one()
-    for line, order in enumerate(rows["orders"]):
-        order["line"] = line
     for table in (thresholds, positions, orders):
-        add(connection, table, [{"snapshot_id": snapshot_id, **row} for row in rows[table.name]])
+        add(connection, table, [{"snapshot_id": snapshot_id, **row} for row in tables.rows[table.name]])
     return Snapshot(snapshot_id=snapshot_id, **written)
 
 

@@ -127,8 +127,9 @@ class Store:
         tables: thresholds, positions (the facts that the alert arithmetic uses) and orders
         at: the time of publication, with its time zone
         """
+        publication = snapshots.prepare(tables)
         with writing(self._engine) as connection:
-            return snapshots.publish(connection, as_of.date(), data_digest, model_version, tables, at=at)
+            return snapshots.publish(connection, as_of.date(), data_digest, model_version, publication, at=at)
 
     def snapshot(self) -> Snapshot:
         """The snapshot in force; Empty before the first."""

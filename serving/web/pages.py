@@ -1,6 +1,7 @@
 """The pages' routes: each reads the store, makes a view and renders a template."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import unquote
 
 from fastapi import FastAPI, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -20,6 +22,7 @@ from serving.web.item import item_view
 from serving.web.words import LANGUAGES, Words, chosen_language, phrases
 
 HERE = Path(__file__).parent
+ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)")
 YEAR = 365 * 24 * 3600
 
 
@@ -46,7 +49,7 @@ class Pages:
             "static": lambda path: f"/static/{path}?v={marks[Path(path).name]}",
             "list_url": work.list_url,
         }
-        self._templates.filters["as_date"] = date.fromisoformat
+        self._templates.filters |= {"as_date": date.fromisoformat, "dated": _dated}
 
     def install(self, app: FastAPI) -> None:
         """Add the pages to an application."""
@@ -153,6 +156,14 @@ def _item_of(request: Request) -> tuple[str, str]:
         raise Missing("an item is named /items/SKU/LOCATION; start from the overview: /")
     sku, location = (unquote(part) for part in parts)
     return sku, location
+
+
+def _dated(text: str) -> Markup:
+    """A sentence whose dates do not break at their hyphens."""
+    parts = ISO_DATE.split(text)
+    return Markup("").join(
+        Markup("<time>%s</time>") % part if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 def _mark(path: Path) -> str:

@@ -61,7 +61,7 @@ function letters() {
 function scale(highest) {
   if (!(highest > 0)) return { max: 1 };
   const rough = highest / 4, unit = 10 ** Math.floor(Math.log10(rough));
-  const interval = unit * [1, 2, 2.5, 5, 10].find((step) => step * unit >= rough);
+  const interval = unit * [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((step) => step * unit >= rough);
   return { interval, max: interval * Math.ceil(highest / interval) };
 }
 
@@ -151,10 +151,16 @@ function stockChart(data, words, ink) {
   // A level far above everything else would flatten the rest; the side panel gives its number.
   const levels = Object.entries(data.levels).filter(([, value]) => value <= top * 1.6);
   const highest = Math.max(top, ...levels.map(([, value]) => value)) * 1.04;
-  const marks = levels.map(([name, value]) => ({
-    yAxis: value, lineStyle: { color: colour[name], type: "dashed", width: 1.2 },
-    label: { formatter: `${words[name]} ${number(value)}`, position: "insideEndTop", color: colour[name], fontSize: 11 },
-  }));
+  const marks = levels.sort((one, other) => one[1] - other[1]).map(([name, value], place) => {
+    // Two levels close together: the lower one's words go below its line, a third's to the left.
+    const above = levels[place + 1], below = levels[place - 1];
+    const crowded = (other) => other && Math.abs(other[1] - value) < highest * 0.07;
+    const position = !crowded(above) ? "insideEndTop" : crowded(below) ? "insideStartTop" : "insideEndBottom";
+    return {
+      yAxis: value, lineStyle: { color: colour[name], type: "dashed", width: 1.2 },
+      label: { formatter: `${words[name]} ${number(value)}`, position, color: colour[name], fontSize: 11 },
+    };
+  });
   return {
     animation: false, textStyle: letters(),
     axisPointer: { link: [{ xAxisIndex: "all" }] },
