@@ -14,13 +14,14 @@ BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "service.py"
 @pytest.mark.walk
 def test_thresholds_reach_their_target_against_true_demand_and_lead_times(tmp_path):
     benchmark = runpy.run_path(str(BENCHMARK))
-    service = benchmark["measure"](simulate(seed=0, items=100), tmp_path, weeks=4, threads=1)
+    service = benchmark["measure"](simulate(seed=0, items=80), tmp_path, weeks=6, threads=1)
     table: pd.DataFrame = benchmark["report"](service).set_index(["by", "group"])
     everything = table.loc[("all", "all")]
-    assert everything["series"] >= 240
+    assert everything["series"] >= 200
     # The reorder point covers true demand over the true random protection interval as often as it should …
     assert everything["covered"] == pytest.approx(0.95, abs=0.03)
     # … and so do replenishment cycles end without a stockout when it is followed day by day.
     assert everything["cycles"] == pytest.approx(0.95, abs=0.03)
     # No volume third and no kind of supplier is paid for by the others.
-    assert table["covered"].between(0.90, 0.995).all()
+    thirds_and_suppliers = table.loc[["volume", "supplier_kind"], "covered"]
+    assert thirds_and_suppliers.between(0.91, 0.99).all(), thirds_and_suppliers
