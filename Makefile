@@ -45,5 +45,7 @@ lock:
 	uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --quiet -o constraints.txt pyproject.toml
 
+# Compiled functions are kept beside their source; a change in one file does not renew those that call it.
 clean:
 	rm -rf .venv .forestock
+	find . -name '__pycache__' -type d -prune -exec rm -rf {} +

@@ -149,7 +149,7 @@ def repeated(frame: pd.DataFrame, contract: Contract, distinct: bool) -> tuple[n
         remedy = "keep one of the rows; if each is a sale of its own, set add_up = true for the source"
     if contract.master:
         remedy = f"keep one row per {', '.join(keys)}"
-    said = values.iloc[bad][keys].astype("str").agg(" · ".join, axis=1)
+    said = values.iloc[bad][keys].astype("str").fillna("–").agg(" · ".join, axis=1)
     faults = _faults(bad, keys[-1], "", said, remedy).assign(rule=rule.to_numpy())
     keep[bad] = False
     return keep, faults

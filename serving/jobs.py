@@ -19,7 +19,9 @@ FINE = (0, 3)  # nothing to say, alerts found
 
 
 @contextmanager
-def scheduler(settings: Settings, every: float | None, config: Path | None, as_of: str | None) -> Iterator[None]:
+def scheduler(
+    settings: Settings, every: float | None, config: Path | None, as_of: str | None
+) -> Iterator[None]:
     """Run the daily job every so many seconds while the block lasts; None never runs it."""
     if every is None:
         yield

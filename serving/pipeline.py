@@ -6,7 +6,7 @@ on alerts and keeps them; run is all of it in order.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecasting.training import TrainingReport
 from ingestion import loading
 from ingestion.errors import Problem
-from ingestion.loading import LoadReport
+from ingestion.health import inspect
+from ingestion.reporting import LoadReport
 from ingestion.warehouse import Warehouse
 from serving.results import Results, write_bytes
 from serving.settings import Settings
@@ -27,6 +29,7 @@ from warning.engine import evaluate
 
 SHOWN_DAYS = 400.0  # of history that the item page draws
 SUMS = {"day": (7, 14, 28), "week": (1, 2, 4), "month": (1, 2, 3)}
+BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the fan that the item page draws, beside the asked levels
 LAST_FOLDER = "last-load.json"
 
 
@@ -64,18 +67,24 @@ class Watched:
         }
 
 
-def load(settings: Settings, folder: Path | None, stage: Stage) -> LoadReport:
-    """Read, check and store all tables; without a folder, those of the folder loaded last."""
+def load(
+    settings: Settings, folder: Path | None, stage: Stage, as_of: pd.Timestamp | None = None
+) -> LoadReport:
+    """Read, check and store all tables; without a folder, those of the folder loaded last.
+
+    as_of: up to when the data's health is reported; everything is stored
+    """
     remembered = settings.workspace / LAST_FOLDER
     if folder is None and remembered.exists():
         folder = Path(json.loads(remembered.read_text(encoding="utf-8"))["folder"])
     if folder is None and not settings.tables:
         raise Problem("there is nothing to load: name a folder, or describe [sources.…] in forestock.toml")
     stage("reading and checking tables")
-    report = loading.load(folder, settings.ingestion, Warehouse(settings.workspace / "warehouse"))
+    warehouse = Warehouse(settings.workspace / "warehouse")
+    report = loading.load(folder, settings.ingestion, warehouse)
     if folder is not None:
         write_bytes(remembered, json.dumps({"folder": str(folder.resolve())}).encode())
-    return report
+    return report if as_of is None else replace(report, health=inspect(warehouse, as_of))
 
 
 def daily_forecast(walk: Walk, horizon: int | None, levels: Sequence[float]) -> pd.DataFrame:
@@ -88,7 +97,7 @@ def daily_forecast(walk: Walk, horizon: int | None, levels: Sequence[float]) -> 
 
 
 def cumulative_forecast(walk: Walk, horizons: Sequence[int] | None, levels: Sequence[float]) -> pd.DataFrame:
-    """Per sku, location and horizon: mean and quantiles of the sum of demand over that many periods, units."""
+    """Per sku, location and horizon: mean and quantiles of the sum over that many periods, units."""
     sums = sorted(set(horizons or SUMS[walk.period.name]))
     if sums[0] < 1:
         raise Problem(f"--horizons must be 1 or more periods, got {sums[0]}; for example 7,14,28")
@@ -118,7 +127,7 @@ def publish(walk: Walk, store: Store) -> None:
     walk.stage("publishing")
     tables = {"thresholds": walk.thresholds, "positions": walk.facts, "orders": walk.orders}
     larger = {
-        "forecast": daily_forecast(walk, None, walk.settings.levels),
+        "forecast": daily_forecast(walk, None, sorted({*BANDS, *walk.settings.levels})),
         "cumulative": cumulative_forecast(walk, None, walk.settings.levels),
         "history": _history(walk),
         "inbound": _inbound(walk),
@@ -147,7 +156,7 @@ def _history(walk: Walk) -> pd.DataFrame:
 def _inbound(walk: Walk) -> pd.DataFrame:
     orders = walk.inbound.orders[["sku", "location", "expected_on", "quantity"]]
     orders = orders.rename(columns={"expected_on": "date"}).dropna(subset=["date"])
-    return orders.groupby(["sku", "location", "date"], as_index=False)["quantity"].sum()
+    return orders.groupby(["sku", "location", "date"], as_index=False)[["quantity"]].sum()
 
 
 def watch(walk: Walk) -> Watched:
@@ -169,8 +178,7 @@ def watch(walk: Walk) -> Watched:
 def run(settings: Settings, folder: Path | None, as_of: pd.Timestamp | None, stage: Stage) -> Watched:
     """The daily job: load → train if due → thresholds → risk → watch."""
     report = load(settings, folder, stage)
-    watched = watch(Walk(settings, as_of, stage))
-    return Watched(**{**vars(watched), "quarantined": len(report.quarantined)})
+    return replace(watch(Walk(settings, as_of, stage)), quarantined=len(report.quarantined))
 
 
 def summary_of_load(report: LoadReport) -> dict[str, Any]:
@@ -187,3 +195,23 @@ def summary_of_load(report: LoadReport) -> dict[str, Any]:
         **({"ignored_files": report.ignored_files} if report.ignored_files else {}),
         **({"notes": report.notes} if report.notes else {}),
     }
+
+
+def summary_of_training(report: TrainingReport) -> dict[str, Any]:
+    """What training decided and why."""
+    return {
+        "champion": report.champion,
+        "beats_the_baselines": report.earned,
+        "why": report.why,
+        "as_of": report.model.as_of,
+        "horizon": report.model.about["horizon"],
+        **({"notes": list(report.notes)} if report.notes else {}),
+        "backtest": comparison(report).to_dict("records"),
+    }
+
+
+def comparison(report: TrainingReport) -> pd.DataFrame:
+    """Candidates by their loss over all windows: pinball, bias and the share of demand within 95 %."""
+    table = report.scores[report.scores["segment"] == "all"].sort_values("pinball")
+    table = table[["candidate", "windows", "pinball", "bias", "below_0.95", "within_0.95"]]
+    return table.round(4).reset_index(drop=True)

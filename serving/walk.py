@@ -1,4 +1,4 @@
-"""The walk through the rooms for one as-of date: each property is a stage, computed once, on the page in order.
+"""The walk through the rooms for one as-of date: each property is a stage, computed once, in page order.
 
 tables → lead times → panel → model → demand → thresholds → position → risk → orders → facts. Everything a
 command, a page or the daily job shows is one of these.
@@ -136,9 +136,9 @@ class Walk:
     @cached_property
     def demand(self) -> CumulativeDemand:
         """The distribution of demand summed over the periods ahead."""
-        model = self.model
+        panel, model = self.panel, self.model
         self.stage("forecasting")
-        return model.predict(self.panel, self.horizon)
+        return model.predict(panel, self.horizon)
 
     @cached_property
     def _supply(self) -> tuple[pd.DataFrame, LeadTimes]:
@@ -228,9 +228,7 @@ class Walk:
             risk=self.risk if counted else None,
             orders=self.orders,
         )
-        return facts.assign(
-            data_as_of=self.as_of, data_digest=self.digest, model_version=self.model.version
-        )
+        return facts.assign(data_as_of=self.as_of, data_digest=self.digest, model_version=self.model.version)
 
 
 def last_complete(warehouse: Warehouse, as_of: pd.Timestamp | None) -> pd.Timestamp:
@@ -259,4 +257,3 @@ def _names_periods(warehouse: Warehouse) -> bool:
         return True
     dates = pd.DatetimeIndex(warehouse.read("demand", columns=["date"])["date"].unique())
     return bool((warehouse.period.start(dates) == dates).all())
-

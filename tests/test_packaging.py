@@ -19,7 +19,7 @@ def test_the_wheel_holds_exactly_the_rooms(tmp_path: Path) -> None:
     assert folders == ROOMS
     shipped = {name for name in names if name.startswith("serving/web/static/vendor/")}
     assert any(name.endswith(".js") for name in shipped), "the page's scripts must travel with it"
-    assert any(name.endswith("alembic/env.py") or name.endswith("migrations/env.py") for name in names)
+    assert any(name.endswith("migrations/env.py") for name in names)
 
 
 def test_the_folder_mlflow_does_not_shadow_the_library() -> None:

@@ -29,7 +29,9 @@ for room in (data, model, stock, service):
 
 def main() -> None:
     """Run one command; never show a traceback."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
     try:
         app()
     except Problem as problem:

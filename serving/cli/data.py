@@ -44,7 +44,7 @@ def load(
 
     settings = settings_of(workspace, config)
     with show.progress() as stage:
-        report = pipeline.load(settings, folder, date_of(as_of), stage)
+        report = pipeline.load(settings, folder, stage, date_of(as_of))
     show.summary(pipeline.summary_of_load(report), json)
     if not json:
         show.words.print(f"[dim]health[/] {len(report.health.findings)} findings")
@@ -57,7 +57,9 @@ def load(
         raise typer.Exit(4)
 
 
-def doctor(workspace: Workspace = None, config: Config = None, as_of: AsOf = None, json: Json = False) -> None:
+def doctor(
+    workspace: Workspace = None, config: Config = None, as_of: AsOf = None, json: Json = False
+) -> None:
     """Say what is stale, ownerless, unsafe or misconfigured, and the remedy."""
     from serving import checkup
 

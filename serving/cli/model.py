@@ -11,14 +11,14 @@ from serving.cli.options import AsOf, Config, Json, Out, Workspace, date_of, num
 def train(workspace: Workspace = None, config: Config = None, as_of: AsOf = None, json: Json = False) -> None:
     """Fit candidates, backtest, log to MLflow; promote a champion or say why not."""
     from serving import pipeline
+    from serving.walk import Walk
 
     settings = settings_of(workspace, config)
     with show.progress() as stage:
-        walk = pipeline.Walk(settings, date_of(as_of), stage)
-        report = pipeline.train(walk)
+        report = Walk(settings, date_of(as_of), stage).train()
     show.summary(pipeline.summary_of_training(report), json)
     if not json:
-        show.table(report.comparison().round(4), "Backtest, the best first")
+        show.table(pipeline.comparison(report), "Backtest on all windows, the best first")
 
 
 def forecast(
@@ -34,12 +34,13 @@ def forecast(
 ) -> None:
     """Forecast demand: per sku, location and date, or of the sum over the next periods."""
     from serving import pipeline
+    from serving.walk import Walk
 
     settings = settings_of(workspace, config)
     wanted = tuple(numbers_of(levels, "--levels")) if levels else settings.levels
     sums = [int(number) for number in numbers_of(horizons, "--horizons")] if horizons else None
     with show.progress() as stage:
-        walk = pipeline.Walk(settings, date_of(as_of), stage, horizon=max([horizon or 0, *(sums or [])]) or None)
+        walk = Walk(settings, date_of(as_of), stage, horizon=max([horizon or 0, *(sums or [])]) or None)
         if cumulative or sums:
             frame = pipeline.cumulative_forecast(walk, sums, wanted)
         else:

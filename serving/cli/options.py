@@ -19,7 +19,8 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Date up to which is known (default: last date in the data).")
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", help="File to write: .parquet, .csv, .json or .ndjson (default: CSV to stdout).")
+    Path | None,
+    typer.Option("--out", help="File to write: .parquet, .csv, .json or .ndjson (default: CSV to stdout)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")]
 

@@ -1,8 +1,11 @@
 """Commands that put the rooms together: run, serve, demo."""
 
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from serving.cli import show
@@ -14,7 +17,9 @@ Port = Annotated[int | None, typer.Option("--port", help="Port (default 8000).")
 
 
 def run(
-    folder: Annotated[Path | None, typer.Argument(help="Folder with the tables (default: the last loaded).")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with the tables (default: the last loaded).")
+    ] = None,
     workspace: Workspace = None,
     config: Config = None,
     as_of: AsOf = None,
@@ -74,10 +79,18 @@ def demo(
         show.words.print("\nThe three worst:")
         show.alerts(result.open, 3)
     if not no_serve:
-        _serve(settings, None, as_of, config)
+        # The simulated business lives on the day after its data, whatever the calendar says.
+        morning = (result.as_of + pd.Timedelta(days=1)).date()
+        _serve(settings, None, as_of, config, today=lambda: morning)
 
 
-def _serve(settings: Settings, every: float | None, as_of: str | None, config: Path | None) -> None:
+def _serve(
+    settings: Settings,
+    every: float | None,
+    as_of: str | None,
+    config: Path | None,
+    today: Callable[[], date] = date.today,
+) -> None:
     import uvicorn
 
     from serving.api.app import create_app
@@ -86,7 +99,7 @@ def _serve(settings: Settings, every: float | None, as_of: str | None, config: P
     from serving.store.store import Store
 
     store = Store.open(settings.database_url.get_secret_value())
-    app = create_app(settings, store, Results(settings.workspace / "results"))
+    app = create_app(settings, store, Results(settings.workspace / "results"), today=today)
     if not store.ready().ready:
         show.words.print("Nothing has been computed yet; in another window: forestock run DIR")
     show.words.print(f"Serving on [bold]http://{settings.host}:{settings.port}[/] — stop with Ctrl+C")

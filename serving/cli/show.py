@@ -19,7 +19,7 @@ words = Console(stderr=True)
 
 @contextmanager
 def progress() -> Iterator[Any]:
-    """A spinner with the stage at work and the seconds it has taken; `yield`s the function that names a stage."""
+    """A spinner with the stage at work, and how long it took; gives the function that names a stage."""
     started = time.monotonic()
     with words.status("starting") as status:
 
@@ -38,6 +38,8 @@ def summary(values: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(json.dumps(values, default=str, ensure_ascii=False) + "\n")
         return
     for name, value in values.items():
+        if isinstance(value, list):
+            continue  # tables are shown as tables
         words.print(f"[dim]{name.replace('_', ' '):<22}[/] ", end="")
         words.print(str(value), markup=False, highlight=False)
 

@@ -10,13 +10,17 @@ from serving.cli.options import AsOf, Config, Json, Out, Workspace, date_of, sec
 
 
 def thresholds(
-    out: Out = None, workspace: Workspace = None, config: Config = None, as_of: AsOf = None, json: Json = False
+    out: Out = None,
+    workspace: Workspace = None,
+    config: Config = None,
+    as_of: AsOf = None,
+    json: Json = False,
 ) -> None:
     """Safety stock, reorder point, order-up-to and overstock level of every sku at every location."""
-    from serving import pipeline
+    from serving.walk import Walk
 
     with show.progress() as stage:
-        frame = pipeline.Walk(settings_of(workspace, config), date_of(as_of), stage).thresholds
+        frame = Walk(settings_of(workspace, config), date_of(as_of), stage).thresholds
     show.deliver(frame, out, json)
 
 
@@ -30,21 +34,26 @@ def risk(
 ) -> None:
     """Probability of having stocked out by each period ahead, with what would be lost."""
     from serving import pipeline
+    from serving.walk import Walk
 
     with show.progress() as stage:
-        walk = pipeline.Walk(settings_of(workspace, config), date_of(as_of), stage, horizon=horizon)
+        walk = Walk(settings_of(workspace, config), date_of(as_of), stage, horizon=horizon)
         frame = pipeline.risk_ahead(walk, horizon)
     show.deliver(frame, out, json)
 
 
 def plan(
-    out: Out = None, workspace: Workspace = None, config: Config = None, as_of: AsOf = None, json: Json = False
+    out: Out = None,
+    workspace: Workspace = None,
+    config: Config = None,
+    as_of: AsOf = None,
+    json: Json = False,
 ) -> None:
     """Recommend orders: what, how much, from whom, by when, at what cost."""
-    from serving import pipeline
+    from serving.walk import Walk
 
     with show.progress() as stage:
-        frame = pipeline.Walk(settings_of(workspace, config), date_of(as_of), stage).orders
+        frame = Walk(settings_of(workspace, config), date_of(as_of), stage).orders
     show.deliver(frame, out, json)
 
 
@@ -57,12 +66,13 @@ def watch(
 ) -> None:
     """Evaluate the warnings, once or again and again (exit code 3 when there are alerts)."""
     from serving import pipeline
+    from serving.walk import Walk
 
     settings = settings_of(workspace, config)
     pause = seconds_of(every) if every else None
     while True:
         with show.progress() as stage:
-            result = pipeline.watch(pipeline.Walk(settings, date_of(as_of), stage))
+            result = pipeline.watch(Walk(settings, date_of(as_of), stage))
         show.summary(result.summary(), json)
         if not json:
             show.alerts(result.open)

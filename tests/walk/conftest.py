@@ -39,12 +39,16 @@ def forestock(tmp_path: Path) -> Run:
         command = [sys.executable, "-m", "serving.cli", *map(str, arguments)]
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         began = time.monotonic()
-        ended = subprocess.run(command, cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=600)
+        ended = subprocess.run(
+            command, check=False, cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=600
+        )
         ran = Ran(ended.returncode, ended.stdout, ended.stderr, time.monotonic() - began)
         assert "Traceback" not in ran.words, ran.words
         assert not (tmp_path / "forestock-error.log").exists(), (tmp_path / "forestock-error.log").read_text()
         wanted = expect if isinstance(expect, tuple) else (expect,)
-        assert ran.code in wanted, f"exit {ran.code}, not {wanted}: {' '.join(command)}\n{ran.words}\n{ran.out}"
+        assert ran.code in wanted, (
+            f"exit {ran.code}, not {wanted}: {' '.join(command)}\n{ran.words}\n{ran.out}"
+        )
         return ran
 
     return run

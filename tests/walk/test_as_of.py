@@ -17,17 +17,32 @@ def poison(folder: Path, as_of: pd.Timestamp) -> None:
 
     def change(name: str, edit) -> None:
         path = folder / f"{name}.parquet"
-        edit(pd.read_parquet(path)).to_parquet(path)
+        edit(pd.read_parquet(path)).to_parquet(path, index=False)
 
     def later(frame: pd.DataFrame, column: str, **values: object) -> pd.DataFrame:
         rows = frame[pd.to_datetime(frame[column]) > as_of]
         assert len(rows), f"no row of {column} to poison"
-        return frame.assign(**{name: frame[name].mask(frame.index.isin(rows.index), value) for name, value in values.items()})
+        return frame.assign(
+            **{name: frame[name].mask(frame.index.isin(rows.index), value) for name, value in values.items()}
+        )
 
     change("demand", lambda f: later(f, "date", quantity=9999.0, price=0.01, promotion=1.0))
-    change("stock", lambda f: pd.concat([f, f.drop_duplicates(["sku", "location"]).assign(as_of=after, on_hand=0.0)]))
+    change(
+        "stock",
+        lambda f: pd.concat([f, f.drop_duplicates(["sku", "location"]).assign(as_of=after, on_hand=0.0)]),
+    )
     change("supply_orders", lambda f: later(f, "received_on", received_on=after + pd.Timedelta(days=200)))
-    change("supply_orders", lambda f: pd.concat([f, f.head(50).assign(order_id="poison", ordered_on=after, received_on=pd.NaT)]))
+    change(
+        "supply_orders",
+        lambda f: pd.concat(
+            [
+                f,
+                f.head(50)
+                .drop_duplicates(["order_id", "line"])
+                .assign(order_id=lambda g: "poison " + g["order_id"], ordered_on=after, received_on=pd.NaT),
+            ]
+        ),
+    )
     change("plans", lambda f: pd.concat([f, f.tail(200).assign(promotion=0.9, known_from=after)]))
     feedback = {"kind": "demand_correction", "subject": "x", "value": "9", "author": "a", "at": after}
     pd.DataFrame([feedback]).to_parquet(folder / "feedback.parquet")

@@ -78,7 +78,9 @@ def test_pasta(forestock, shared_data: Path, tmp_path: Path) -> None:
 
 def test_freshretail(forestock, shared_data: Path, tmp_path: Path) -> None:
     raw = pd.read_parquet(shared_data / "freshretail" / "daily.parquet")
-    demand = raw.rename(columns={"product_id": "sku", "store_id": "location", "dt": "date", "sale_amount": "quantity"})
+    demand = raw.rename(
+        columns={"product_id": "sku", "store_id": "location", "dt": "date", "sale_amount": "quantity"}
+    )
     config = with_counts(tmp_path, shared_data, "freshretail.toml", demand)
     frames = walk(forestock, tmp_path, shared_data / "freshretail", config)
     check(frames, 500)

@@ -1,0 +1,69 @@
+"""The check-up: gathers what `doctor` looks at from the workspace. Looking changes nothing."""
+
+import os
+from dataclasses import replace
+
+import pandas as pd
+
+from ingestion.health import inspect
+from ingestion.warehouse import Warehouse
+from serving.doctor import Evidence, Finding, examine
+from serving.settings import Settings
+from serving.store.store import Store
+
+
+def findings(settings: Settings, as_of: pd.Timestamp | None, today: pd.Timestamp) -> list[Finding]:
+    """What is stale, ownerless, never reviewed, unsafe or misconfigured, the worst first.
+
+    today: business date that ages are counted to
+    """
+    warehouse = Warehouse(settings.workspace / "warehouse")
+    there = settings.workspace.exists()
+    evidence = Evidence(
+        today=today,
+        tables=warehouse.tables(),
+        rules=settings.rules,
+        host=settings.host,
+        workspace_mode=settings.workspace.stat().st_mode if there else None,
+        workspace_writable=os.access(settings.workspace, os.W_OK) if there else None,
+    )
+    if "demand" not in warehouse.tables():
+        return examine(evidence)
+    health = inspect(warehouse, as_of)
+    evidence = replace(
+        evidence,
+        freshness=health.freshness.rename(columns={"last": "last_date"}),
+        period_days=warehouse.period.days,
+        demand_first=warehouse.first_date(),
+        demand_last=warehouse.last_date(),
+    )
+    evidence = _published(_model(evidence, settings, as_of or warehouse.last_date()), settings)
+    data = [
+        Finding("warning", str(row.message), str(row.subject), str(row.remedy))
+        for row in health.findings.itertuples()
+        if row.kind not in ("stale", "short_history")  # said above in other words
+    ]
+    order = ("error", "warning", "note")
+    return sorted([*examine(evidence), *data], key=lambda finding: order.index(finding.severity))
+
+
+def _model(evidence: Evidence, settings: Settings, as_of: pd.Timestamp) -> Evidence:
+    from forecasting import tracking  # the tracking library takes seconds to import
+
+    found = tracking.in_force(settings.tracking_uri, settings.workspace / "models", as_of)
+    if found is None:
+        return replace(evidence, champion="")
+    return replace(evidence, champion=found.name, trained_on=pd.Timestamp(found.as_of))
+
+
+def _published(evidence: Evidence, settings: Settings) -> Evidence:
+    """Open alerts and the age of the thresholds; nothing where nothing was published."""
+    store = Store.open(settings.database_url.get_secret_value())
+    try:
+        evidence = replace(evidence, alerts=store.open_alerts())
+        snapshot = store.ready().snapshot
+        if snapshot is not None:
+            evidence = replace(evidence, thresholds_changed_on=pd.Timestamp(snapshot.as_of))
+    finally:
+        store.close()
+    return evidence
