@@ -15,6 +15,7 @@ from forecasting.forecaster import knots
 from forecasting.panel import Panel
 
 SCORED = (0.5, 0.8, 0.9, 0.95, 0.99)
+SPAN = {"day": 112, "week": 26, "month": 12}  # periods that origins are spread over, at least two horizons
 MOST_SERIES = 1500  # series in the folds: more do not change a choice
 
 
@@ -49,11 +50,12 @@ class Folds:
 def build_folds(panel: Panel, horizon: int, origins: int, seed: int) -> Folds:
     """Evenly spaced origins over the last part of the history, after a point where models are fitted.
 
-    The last part is twice the horizon, at most 30% of the history, so that a model has enough to learn from.
+    The last part is long enough to hold more than one mood of the market, and at most 30% of the history, so
+    that a model has enough to learn from.
     """
     grid = knots(horizon)
     length = panel.length
-    span = int(min(max(2 * horizon, 8), max(0.3 * length, 2)))
+    span = int(min(max(2 * horizon, SPAN[panel.period.name]), max(0.3 * length, 2)))
     fitted = max(length - 1 - span, 0)
     shortest = min(int(grid[-1]), 7 if panel.period.name == "day" else 2)
     at = np.unique(np.linspace(fitted, max(length - 1 - shortest, fitted), origins).astype(int))

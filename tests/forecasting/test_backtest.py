@@ -53,7 +53,7 @@ def test_scores_are_the_hand_made_ones():
 
 def test_folds_start_after_what_models_may_learn_and_end_with_the_history(panel: Panel):
     folds = build_folds(panel, 28, 8, 0)
-    assert folds.fitted == panel.length - 1 - 56
+    assert folds.fitted == panel.length - 1 - 60
     assert folds.origin.min() == folds.fitted
     assert len(np.unique(folds.origin)) == 8
     assert np.isfinite(folds.actual[:, 0]).all()
