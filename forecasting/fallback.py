@@ -25,17 +25,16 @@ def pooled_rows(
     rows = np.zeros((len(series), *quantiles.shape[1:]))
     names = np.full(len(series), "pooled", dtype=object)
     weight = _masses()
-    mixed: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+    words = panel.attributes[[name for name in ALIKE if name in panel.attributes]].to_numpy(dtype=str)
+    mixed: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = {}
     for k, i in enumerate(series):
-        peers = tuple(_peers(panel, int(i), able))
-        if peers and peers not in mixed:
-            chosen = np.array(peers)
-            mixed[peers] = (
-                mean[chosen].mean(axis=0),
-                _mixture(quantiles[chosen].astype(float), weight, LEVELS),
-            )
-        if peers:
-            means[k], rows[k] = mixed[peers]
+        kind = tuple(words[i])
+        if kind not in mixed and len(able):
+            peers = _peers(words, int(i), able)
+            mixture = _mixture(quantiles[peers].astype(float), weight, LEVELS)
+            mixed[kind] = mean[peers].mean(axis=0), mixture
+        if len(able):
+            means[k], rows[k] = mixed[kind]
         means[k], rows[k], names[k] = _own_knowledge(panel, int(i), means[k], rows[k])
     return means, rows, names
 
@@ -49,7 +48,7 @@ def _own_knowledge(
         return planned, planned[:, None] * _shape(mean, rows), "planned"
     stocked = panel.in_stock[i] * np.isfinite(panel.sold[i])
     seen = float(stocked.sum())
-    # What was sold over the time on the shelf is the least that demand can have been.
+    # What it sold while it was on the shelf stands for a rate that its peers may not reach.
     rate = float(np.nansum(panel.sold[i])) / seen if seen >= 1.0 else 0.0
     floor = rate * np.arange(1, len(mean) + 1)
     if rate > 0 and (mean < floor).all():
@@ -64,14 +63,12 @@ def _shape(mean: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.where(mean[:, None] > 0, rows / mean[:, None], default[None, :])
 
 
-def _peers(panel: Panel, i: int, able: np.ndarray) -> np.ndarray:
-    """Series with history that are most like series i: the first attribute that enough of them share."""
-    for name in ALIKE:
-        if name in panel.attributes:
-            values = panel.attributes[name].to_numpy()
-            alike = able[values[able] == values[i]] if values[i] else able[:0]
-            if len(alike) >= FEW:
-                return _spread_out(alike)
+def _peers(words: np.ndarray, i: int, able: np.ndarray) -> np.ndarray:
+    """Series with history that are most like series i: the first attribute (a column) that enough share."""
+    for column in words.T:
+        alike = able[column[able] == column[i]] if column[i] else able[:0]
+        if len(alike) >= FEW:
+            return _spread_out(alike)
     return _spread_out(able)
 
 
