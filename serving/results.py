@@ -135,13 +135,19 @@ class Results:
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table in the format of the suffix, in one step; the same table gives the same bytes."""
+    encode = encoder(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, encode(frame))
+
+
+def encoder(path: Path) -> Encoder:
+    """What writes the format that the suffix names."""
     encode = FORMATS.get(path.suffix.lower().lstrip("."))
     if encode is None:
         raise Problem(
             f"the suffix of an output says its format, got {path.name!r}; end it with .{', .'.join(FORMATS)}"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, encode(frame))
+    return encode
 
 
 def write_bytes(path: Path, body: bytes) -> None:

@@ -30,7 +30,7 @@ for room in (data, model, stock, service):
 def main() -> None:
     """Run one command; never show a traceback."""
     logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True
     )
     try:
         app()

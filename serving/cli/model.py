@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from serving.cli import show
-from serving.cli.options import AsOf, Config, Json, Out, Workspace, date_of, numbers_of, settings_of
+from serving.cli.options import (
+    AsOf,
+    Config,
+    Json,
+    Out,
+    Workspace,
+    date_of,
+    levels_of,
+    numbers_of,
+    settings_of,
+)
 
 
 def train(workspace: Workspace = None, config: Config = None, as_of: AsOf = None, json: Json = False) -> None:
@@ -37,7 +47,7 @@ def forecast(
     from serving.walk import Walk
 
     settings = settings_of(workspace, config)
-    wanted = tuple(numbers_of(levels, "--levels")) if levels else settings.levels
+    wanted = levels_of(levels, settings)
     sums = [int(number) for number in numbers_of(horizons, "--horizons")] if horizons else None
     with show.progress() as stage:
         walk = Walk(settings, date_of(as_of), stage, horizon=max([horizon or 0, *(sums or [])]) or None)

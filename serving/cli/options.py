@@ -9,6 +9,16 @@ import typer
 from ingestion.errors import Problem
 from serving.settings import Settings, read_settings
 
+
+def _writable(path: Path | None) -> Path | None:
+    """Refuse a format nobody can write before minutes are spent on what to write."""
+    if path is not None:
+        from serving.results import encoder
+
+        encoder(path)
+    return path
+
+
 Workspace = Annotated[
     Path | None, typer.Option("--workspace", help="Folder that keeps everything (default .forestock).")
 ]
@@ -20,9 +30,23 @@ AsOf = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="File to write: .parquet, .csv, .json or .ndjson (default: CSV to stdout)."),
+    typer.Option(
+        "--out",
+        help="File to write: .parquet, .csv, .json or .ndjson (default: CSV to stdout).",
+        callback=_writable,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")]
+
+
+def levels_of(text: str | None, settings: Settings) -> tuple[float, ...]:
+    """Quantile levels as typed on the command line, else as set."""
+    if text is None:
+        return settings.levels
+    levels = tuple(sorted(set(numbers_of(text, "--levels"))))
+    if not all(0 < level < 1 for level in levels):
+        raise Problem(f"--levels must lie in (0, 1), got {text!r}; write 95% as 0.95")
+    return levels
 
 
 def settings_of(workspace: Path | None, config: Path | None, **given: object) -> Settings:

@@ -1,17 +1,16 @@
-"""The command line as its users run it: a process of its own, judged by its exit code, output and files."""
+"""The command line as its users run it, judged by its exit code, output and files."""
 
 import json
 import os
-import resource
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from serving.cli.app import main
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,6 @@ class Ran:
     code: int
     out: str
     words: str
-    seconds: float
 
     @property
     def summary(self) -> Any:
@@ -32,28 +30,27 @@ Run = Callable[..., Ran]
 
 
 @pytest.fixture
-def forestock(tmp_path: Path) -> Run:
-    """Runs one command in the test's own folder; a traceback is a failure whatever the exit code."""
+def forestock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs one command in the test's own folder; what nobody foresaw is a failure, whatever the exit code.
+
+    In this process, so that the libraries are imported once; `test_demo` runs the program itself.
+    """
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("FORESTOCK_")]:
+        monkeypatch.delenv(name)
 
     def run(*arguments: object, expect: int | tuple[int, ...] = 0) -> Ran:
-        command = [sys.executable, "-m", "serving.cli", *map(str, arguments)]
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        began = time.monotonic()
-        ended = subprocess.run(
-            command, check=False, cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=600
-        )
-        ran = Ran(ended.returncode, ended.stdout, ended.stderr, time.monotonic() - began)
-        assert "Traceback" not in ran.words, ran.words
-        assert not (tmp_path / "forestock-error.log").exists(), (tmp_path / "forestock-error.log").read_text()
+        monkeypatch.setattr(sys, "argv", ["forestock", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        ran = Ran(code, *capsys.readouterr())
+        unforeseen = tmp_path / "forestock-error.log"
+        assert not unforeseen.exists(), unforeseen.read_text(encoding="utf-8")
         wanted = expect if isinstance(expect, tuple) else (expect,)
-        assert ran.code in wanted, (
-            f"exit {ran.code}, not {wanted}: {' '.join(command)}\n{ran.words}\n{ran.out}"
-        )
+        assert ran.code in wanted, f"exit {ran.code}, not {wanted}: {arguments}\n{ran.words}\n{ran.out}"
         return ran
 
     return run
-
-
-def peak_gib() -> float:
-    """The largest memory of any command run so far, GiB."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20

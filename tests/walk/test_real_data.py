@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.warehouse import Warehouse
 
-pytestmark = [pytest.mark.walk, pytest.mark.xdist_group("real")]
+pytestmark = pytest.mark.walk
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 LEVELS = ["safety_stock", "reorder_point", "order_up_to", "overstock_level"]
 
