@@ -143,7 +143,8 @@ def _fade(panel: Panel, mean: np.ndarray, quantiles: np.ndarray) -> tuple[np.nda
     """Demand of phased-out items shrinks by a share each period; an item not yet launched has none."""
     step = np.arange(mean.shape[1])
     left = panel.fade[:, None] ** (step + 1)[None, :]
-    left = np.where(panel.length + step[None, :] >= panel.start[:, None], left, 0.0)
+    waiting = (panel.first >= panel.length)[:, None] & (panel.length + step[None, :] < panel.start[:, None])
+    left = np.where(waiting, 0.0, left)
     if (left == 1.0).all():
         return mean, quantiles
     daily = np.diff(mean, axis=1, prepend=0.0)

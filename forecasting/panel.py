@@ -43,7 +43,7 @@ class Panel:
     covariates: name → (n, T + H) float32; NaN where not known, so the future unless planned
     attributes: (n, …) frame of text: category, location, … "" where unknown
     first: (n,) number of the first observed period; T without history
-    start: (n,) number of the period from which an item without history is sold
+    start: (n,) number of the period in which the item is launched; 0 where that is not stated
     fade: (n,) share of demand that is left after one more period; 1 unless the item is phased out
     calendar: holidays of each series' country over T + H
     notes: what a reader of forecasts should know about these data
@@ -175,7 +175,7 @@ def build_panel(
         planned_quantity=planning.quantities(plans, grid),
         covariates=planning.covariates(plans, grid, cells.mean, covariates_of(demand)),
         attributes=found.attributes,
-        start=np.maximum(launched, length),
+        start=np.maximum(launched, 0),
         fade=found.fade,
         calendar=build_calendar(dates, period, found.countries),
     )

@@ -162,6 +162,14 @@ def _nothing() -> tuple[Prediction, np.ndarray]:
     return Prediction(np.array([1]), empty, empty, empty, np.empty(0), np.empty((0, 1, 0)), empty), empty
 
 
+def test_a_panel_cut_back_is_forecast_as_one_built_then(shop):
+    tables = shop()
+    early = build_panel(tables, DAY, pd.Timestamp("2024-06-01"), 14)
+    late = build_panel(tables, DAY, tables["demand"]["date"].max(), 14).until(early.length - 1)
+    model = fit(Baseline("tsb"), early, horizon=14)
+    np.testing.assert_array_equal(model.predict(early, 14).quantiles, model.predict(late, 14).quantiles)
+
+
 def test_a_horizon_beyond_the_panel_is_refused(panel: Panel):
     with pytest.raises(Problem, match="knows 28 periods ahead"):
         fit(Baseline("tsb"), panel).predict(panel, 29)

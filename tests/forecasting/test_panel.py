@@ -115,7 +115,7 @@ def test_cutting_the_panel_equals_building_it_earlier(shop):
     late = build_panel(tables, DAY, pd.Timestamp("2024-07-01"), 20).until(150)
     early = build_panel(tables, DAY, pd.Timestamp("2024-05-30"), 20)
     assert late.as_of == early.as_of
-    for name in ("quantity", "promotion", "in_stock", "first"):
+    for name in ("quantity", "promotion", "in_stock", "first", "start", "fade"):
         np.testing.assert_array_equal(getattr(late, name), getattr(early, name))
     np.testing.assert_array_equal(late.plan[:, :171], early.plan)
 
