@@ -1,6 +1,10 @@
 """History to CumulativeDemand.
 
-Reading order: piecewise, cumulative (the object every later room uses); calendar, plans, series, panel (tables
-to arrays); arrays, structure, history, peers, features (arrays to rows); forecaster, baselines, gbm (what can be
-fitted); calibration, fallback, persisted, models (what predicts); backtest, training, tracking (what is chosen).
+Reading order, by what each step makes:
+the object every later room uses: piecewise, cumulative;
+arrays from tables: calendar, plans, series, panel;
+features from arrays: arrays, structure, history, peers, features;
+what can be fitted: forecaster, baselines, gbm;
+what predicts: calibration, fallback, persisted, models;
+what is chosen and kept: backtest, training, tracking.
 """
