@@ -36,6 +36,7 @@ def summary(values: dict[str, Any], as_json: bool) -> None:
     """The command's result in a few lines, or as JSON on stdout."""
     if as_json:
         sys.stdout.write(json.dumps(values, default=str, ensure_ascii=False) + "\n")
+        sys.stdout.flush()  # what follows may serve for days
         return
     for name, value in values.items():
         if isinstance(value, list):

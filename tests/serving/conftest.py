@@ -118,18 +118,6 @@ def empty_store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of the browser; absent, the test skips, or fails where everything is required."""
-    path = os.environ.get("FORESTOCK_TEST_BROWSER", "/usr/bin/chromium")
-    if Path(path).exists():
-        return path
-    reason = f"the page tests need chromium and {path} does not exist; set FORESTOCK_TEST_BROWSER"
-    if os.environ.get("FORESTOCK_REQUIRE_DATA") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 def open_shop(folder: Path, url: str) -> Shop:
     facts, thresholds, orders, decision, outputs = make_rows()
     store, results = Store.open(url), Results(folder / "results")
