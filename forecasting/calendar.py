@@ -87,8 +87,7 @@ def _china(days: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray, str]:
     >>> free.tolist(), worked.tolist(), note
     ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], '')
     """
-    published = chinese_calendar.constants.workdays.keys() | chinese_calendar.constants.holidays.keys()
-    first, last = min(published).year, max(day for day in published if day.month > 1).year
+    first, last = _published_china()
     free, worked = np.zeros(len(days)), np.zeros(len(days))
     for k, day in enumerate(days.date):
         if first <= day.year <= last:
@@ -96,6 +95,26 @@ def _china(days: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray, str]:
             free[k] = off and name is not None
             worked[k] = not off and day.weekday() >= 5
     return free, worked, _beyond("CN", days, last)
+
+
+def _published_china() -> tuple[int, int]:
+    """First and last year whose make-up workdays are published."""
+    published = chinese_calendar.constants.workdays.keys() | chinese_calendar.constants.holidays.keys()
+    return min(published).year, max(day for day in published if day.month > 1).year
+
+
+def known_until(country: str) -> pd.Timestamp | None:
+    """Last date whose holidays are known; None where none are.
+
+    >>> known_until("DE")
+    Timestamp('2100-12-31 00:00:00')
+    """
+    if country == "CN":
+        return pd.Timestamp(_published_china()[1], 12, 31)
+    try:
+        return pd.Timestamp(int(holidays.country_holidays(country).end_year), 12, 31)
+    except NotImplementedError:
+        return None
 
 
 def _beyond(country: str, days: pd.DatetimeIndex, last: int) -> str:

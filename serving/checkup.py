@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ingestion.health import inspect
+from forecasting.calendar import known_until
+from ingestion.health import MOVING, inspect
 from ingestion.warehouse import Warehouse
 from serving.doctor import Evidence, Finding, examine
 from serving.settings import Settings
@@ -30,9 +31,10 @@ def findings(settings: Settings, as_of: pd.Timestamp | None, today: pd.Timestamp
     if "demand" not in warehouse.tables():
         return examine(evidence)
     health = inspect(warehouse, as_of)
+    moving = health.freshness[health.freshness["table"].isin(MOVING)]
     evidence = replace(
         evidence,
-        freshness=health.freshness.rename(columns={"last": "last_date"}),
+        freshness=moving.rename(columns={"last": "last_date"}),
         period_days=warehouse.period.days,
         demand_first=warehouse.first_date(),
         demand_last=warehouse.last_date(),
@@ -53,7 +55,14 @@ def _model(evidence: Evidence, settings: Settings, as_of: pd.Timestamp) -> Evide
     found = tracking.in_force(settings.tracking_uri, settings.workspace / "models", as_of)
     if found is None:
         return replace(evidence, champion="")
-    return replace(evidence, champion=found.name, trained_on=pd.Timestamp(found.as_of))
+    days = found.about["horizon"] * evidence.period_days
+    return replace(
+        evidence,
+        champion=found.name,
+        trained_on=pd.Timestamp(found.as_of),
+        horizon_end=as_of + pd.Timedelta(days=days),
+        holidays_until=known_until(settings.country) if settings.country else None,
+    )
 
 
 def _published(evidence: Evidence, settings: Settings) -> Evidence:

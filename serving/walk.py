@@ -6,6 +6,7 @@ command, a page or the daily job shows is one of these.
 
 from collections.abc import Callable
 from functools import cached_property
+from importlib.metadata import version
 
 import pandas as pd
 
@@ -113,7 +114,11 @@ class Walk:
         report = train(panel, threads=self.settings.threads)
         self.stage("recording the run")
         kept = tracking.record(
-            report, self.settings.tracking_uri, self.settings.workspace / "models", data_digest=self.digest
+            report,
+            self.settings.tracking_uri,
+            self.settings.workspace / "models",
+            data_digest=self.digest,
+            code_version=version("forestock"),
         )
         self.__dict__["model"] = kept
         return report

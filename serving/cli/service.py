@@ -94,6 +94,7 @@ def _serve(
     import uvicorn
 
     from serving.api.app import create_app
+    from serving.doctor import Evidence, open_door
     from serving.jobs import scheduler
     from serving.results import Results
     from serving.store.store import Store
@@ -102,6 +103,8 @@ def _serve(
     app = create_app(settings, store, Results(settings.workspace / "results"), today=today)
     if not store.ready().ready:
         show.words.print("Nothing has been computed yet; in another window: forestock run DIR")
+    for finding in open_door(Evidence(pd.Timestamp(today()), host=settings.host)):
+        show.words.print(f"[red]{finding.what}[/] ({finding.value}): {finding.remedy}")
     show.words.print(f"Serving on [bold]http://{settings.host}:{settings.port}[/] — stop with Ctrl+C")
     with scheduler(settings, every, config, as_of):
         uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False)
