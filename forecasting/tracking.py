@@ -39,13 +39,20 @@ for noisy in ("mlflow", "alembic"):
 
 
 def record(
-    report: TrainingReport, tracking_uri: str, folder: Path, data_digest: str, code_version: str = ""
+    report: TrainingReport,
+    tracking_uri: str,
+    folder: Path,
+    data_digest: str,
+    *,
+    code_version: str = "",
+    workspace: str = "",
 ) -> DemandModel:
     """Log a training run, register its model, and give the model with its version.
 
     tracking_uri: MLflow store, such as sqlite:////path/mlflow.db
     folder: where artifacts are kept when the store is a local file; a server has its own place
     data_digest: content hash of the data as known at the as-of date
+    workspace: name of whose model it is, where several share a server
     The alias `champion` moves only to a model that beat the plain forecasts, and never back in time.
     """
     client = MlflowClient(tracking_uri, tracking_uri)
@@ -64,6 +71,8 @@ def record(
         "content": kept.version,
         "data_digest": data_digest,
         "code_version": code_version,
+        "horizon": str(kept.about["horizon"]),
+        "workspace": workspace,
         "why": report.why,
     }
     client.log_batch(
@@ -77,15 +86,19 @@ def record(
     return kept
 
 
-def in_force(tracking_uri: str, folder: Path, as_of: pd.Timestamp) -> DemandModel | None:
+def in_force(
+    tracking_uri: str, folder: Path, as_of: pd.Timestamp, horizon: int = 1, workspace: str = ""
+) -> DemandModel | None:
     """The newest registered model that learned from nothing after `as_of`; None where there is none.
+
+    horizon: periods ahead that it must have learned; workspace: as it was recorded
 
     Raises Problem where its files are not those that were registered.
     """
     database = urlsplit(tracking_uri)
     if database.scheme == "sqlite" and not Path(database.path.removeprefix("/") or ".").exists():
         return None  # asking MLflow would make the database
-    found = newest(MlflowClient(tracking_uri, tracking_uri), as_of)
+    found = newest(MlflowClient(tracking_uri, tracking_uri), as_of, horizon, workspace)
     if found is None:
         return None
     files = folder / str(found.run_id) / FILES
@@ -103,15 +116,31 @@ def in_force(tracking_uri: str, folder: Path, as_of: pd.Timestamp) -> DemandMode
     return model
 
 
-def newest(client: MlflowClient, as_of: pd.Timestamp) -> ModelVersion | None:
-    """The registered version with the latest data up to `as_of`, of these the one registered last."""
+def newest(
+    client: MlflowClient, as_of: pd.Timestamp, horizon: int = 1, workspace: str = ""
+) -> ModelVersion | None:
+    """The registered version with the latest data up to `as_of`, of those that learned `horizon` periods.
+
+    Of several the one with the shortest horizon, then the one registered last.
+    """
     limit = as_of.date().isoformat()
     try:
         versions = client.search_model_versions(f"name = '{NAME}'")
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise Problem(
+                f"the model registry does not answer: {error.message}; try again once it does"
+            ) from None
         return None
-    known = [version for version in versions if version.tags.get("as_of", "9999") <= limit]
-    return max(known, key=lambda version: (version.tags["as_of"], int(version.version)), default=None)
+    known = [
+        version
+        for version in versions
+        if version.tags.get("as_of", "9999") <= limit
+        and version.tags.get("workspace") == workspace
+        and int(version.tags["horizon"]) >= horizon
+    ]
+    # A model made for a longer look ahead must not change what shorter ones say.
+    return max(known, key=lambda v: (v.tags["as_of"], -int(v.tags["horizon"]), int(v.version)), default=None)
 
 
 def _experiment(client: MlflowClient, tracking_uri: str, folder: Path) -> str:
@@ -139,7 +168,9 @@ def _register(client: MlflowClient, run: str, source: str, tags: dict[str, str],
         return
     try:
         before = client.get_model_version_by_alias(NAME, CHAMPION).tags.get("as_of", "")
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
         before = ""
     if before <= tags["as_of"]:
         client.set_registered_model_alias(NAME, CHAMPION, version.version)
@@ -173,7 +204,8 @@ def draw_calibration(report: TrainingReport) -> Figure:
     left.legend()
     clean = report.folds.clean & np.isfinite(report.folds.actual)
     place = places(report.predicted, np.nan_to_num(report.folds.actual))[clean]
-    right.hist(place, bins=20, range=(0, 1), density=True)
+    if len(place):
+        right.hist(place, bins=20, range=(0, 1), density=True)
     right.axhline(1.0, color="grey", linewidth=0.8)
     right.set(xlabel="place of demand in its distribution", title="Flat if calibrated")
     return figure

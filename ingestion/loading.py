@@ -52,6 +52,7 @@ def load(folder: Path | None, config: Mapping[str, Any], warehouse: Warehouse) -
     with _building(warehouse) as building:
         before = warehouse.manifest
         there, notes = _present(sources, folder, before)
+        notes += _abandoned(sources, before)
         after = _stage_all(there, folder, warehouse.root, before, building)
         _refuse_nothing(there, after)
         period = workspace.period or _guess_period(after, warehouse.root)
@@ -62,6 +63,17 @@ def load(folder: Path | None, config: Mapping[str, Any], warehouse: Warehouse) -
             log.info("loaded %d sources", len(there))
     holdings = [holding for source in there if (holding := after.get(source.name)) is not None]
     return report_on(holdings, unchanged, warehouse, notes, unused_files(folder, there) if folder else [])
+
+
+def _abandoned(sources: Sequence[Source], before: Manifest) -> list[str]:
+    """A word on what earlier loads gave to today's tables and nothing describes any more."""
+    names, filled = {source.name for source in sources}, {source.table for source in sources}
+    return [
+        f"{held.name}: not among today's sources, its {held.rows} rows of {held.table} from an earlier load "
+        "stay beside them; where it was renamed, load everything into a new workspace"
+        for held in before.holdings
+        if held.name not in names and held.table in filled
+    ]
 
 
 @contextmanager

@@ -96,6 +96,8 @@ def read_workspace(config: Mapping[str, Any]) -> Workspace:
     name, weekday = said.get("period"), str(said.get("week_starts", "monday")).lower()
     if weekday not in WEEKDAYS:
         raise Problem(f"week_starts in [workspace] must be a weekday in English, got {weekday!r}")
+    if name is None and "week_starts" in said:
+        raise Problem('week_starts in [workspace] needs a week to start; write period = "week" beside it')
     if name is None:
         return Workspace()
     if name not in ("day", "week", "month"):

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
@@ -11,10 +12,11 @@ from ingestion.warehouse import Warehouse
 from serving.doctor import Evidence, Finding, examine
 from serving.settings import Settings
 from serving.store.store import Store
+from serving.walk import identity
 
 
 def findings(settings: Settings, as_of: pd.Timestamp | None, today: pd.Timestamp) -> list[Finding]:
-    """What is stale, ownerless, never reviewed, unsafe or misconfigured, the worst first.
+    """What is stale, never reviewed, unsafe or misconfigured, the worst first.
 
     today: business date that ages are counted to
     """
@@ -52,7 +54,8 @@ def findings(settings: Settings, as_of: pd.Timestamp | None, today: pd.Timestamp
 def _model(evidence: Evidence, settings: Settings, as_of: pd.Timestamp) -> Evidence:
     from forecasting import tracking  # the tracking library takes seconds to import
 
-    found = tracking.in_force(settings.tracking_uri, settings.workspace / "models", as_of)
+    models, whose = settings.workspace / "models", identity(settings.workspace)
+    found = tracking.in_force(settings.tracking_uri, models, as_of, workspace=whose)
     if found is None:
         return replace(evidence, champion="")
     days = found.about["horizon"] * evidence.period_days
@@ -67,7 +70,10 @@ def _model(evidence: Evidence, settings: Settings, as_of: pd.Timestamp) -> Evide
 
 def _published(evidence: Evidence, settings: Settings) -> Evidence:
     """Open alerts and the age of the thresholds; nothing where nothing was published."""
-    store = Store.open(settings.database_url.get_secret_value())
+    url = settings.database_url.get_secret_value()
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return evidence
+    store = Store.open(url)
     try:
         evidence = replace(evidence, alerts=store.open_alerts())
         snapshot = store.ready().snapshot

@@ -1,4 +1,4 @@
-"""The doctor: what is stale, ownerless, never reviewed, unsafe or misconfigured, and the remedy.
+"""The doctor: what is stale, never reviewed, unsafe or misconfigured, and the remedy.
 
 This module owns the checks and their limits. It looks at evidence that others gather and touches nothing.
 """
@@ -55,9 +55,9 @@ class Evidence:
     demand_first, demand_last: first and last date of demand
     champion: name of the champion model; empty = there is none
     trained_on, thresholds_changed_on: dates
-    alerts: open alerts: state, opened_on and, where alerts have owners, owner
+    alerts: open alerts: state, opened_on
     rules: warning rules in force
-    host, authenticated: where the service listens and whether it asks who calls
+    host: where the service listens
     horizon_end: last date that is forecast; holidays_until: last date with known holidays
     workspace_mode: permission bits of the workspace folder; workspace_writable: whether it can be written
     """
@@ -74,7 +74,6 @@ class Evidence:
     alerts: pd.DataFrame | None = None
     rules: Sequence[Rule] | None = None
     host: str | None = None
-    authenticated: bool = False
     horizon_end: pd.Timestamp | None = None
     holidays_until: pd.Timestamp | None = None
     workspace_mode: int | None = None
@@ -146,18 +145,6 @@ def unchanged_thresholds(evidence: Evidence) -> list[Finding]:
     return _aged(evidence, evidence.thresholds_changed_on, limit, what, "schedule `forestock run` every day")
 
 
-def ownerless_alerts(evidence: Evidence) -> list[Finding]:
-    """Open alerts that nobody answers for."""
-    alerts = evidence.alerts
-    if alerts is None or "owner" not in alerts:
-        return []
-    count = int(alerts["owner"].isna().sum())
-    if not count:
-        return []
-    remedy = "name an owner per category or location"
-    return [Finding("warning", "alerts have no owner", f"{count} of {len(alerts)}", remedy)]
-
-
 def unattended_alerts(evidence: Evidence) -> list[Finding]:
     """Alerts that stayed open, without anybody acknowledging them, beyond the limit."""
     if evidence.alerts is None or evidence.alerts.empty:
@@ -189,7 +176,7 @@ def one_sided_rules(evidence: Evidence) -> list[Finding]:
 
 def open_door(evidence: Evidence) -> list[Finding]:
     """A service that others can reach and that asks nobody for a key."""
-    if evidence.host is None or evidence.host in LOOPBACK or evidence.authenticated:
+    if evidence.host is None or evidence.host in LOOPBACK:
         return []
     remedy = "listen on 127.0.0.1, or put a proxy that authenticates before it"
     return [
@@ -227,7 +214,6 @@ CHECKS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     short_history,
     model_state,
     unchanged_thresholds,
-    ownerless_alerts,
     unattended_alerts,
     one_sided_rules,
     open_door,

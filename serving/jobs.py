@@ -20,15 +20,19 @@ FINE = (0, 3)  # nothing to say, alerts found
 
 @contextmanager
 def scheduler(
-    settings: Settings, every: float | None, config: Path | None, as_of: str | None
+    settings: Settings, every: float | None, first: float, *, config: Path | None, as_of: str | None
 ) -> Iterator[None]:
-    """Run the daily job every so many seconds while the block lasts; None never runs it."""
+    """Run the daily job while the block lasts.
+
+    every: seconds from one run to the next; None never runs it
+    first: seconds until the first run: what is left of `every` since the last one
+    """
     if every is None:
         yield
         return
     stop = threading.Event()
-    arguments = (stop, every, _command(settings, config, as_of), settings.workspace / "daily.log")
-    thread = threading.Thread(target=_repeat, args=arguments, daemon=True)
+    command, words = _command(settings, config, as_of), settings.workspace / "daily.log"
+    thread = threading.Thread(target=_repeat, args=(stop, every, first, command, words), daemon=True)
     thread.start()
     try:
         yield
@@ -43,14 +47,25 @@ def _command(settings: Settings, config: Path | None, as_of: str | None) -> list
     return command + (["--as-of", as_of] if as_of else [])
 
 
-def _repeat(stop: threading.Event, every: float, command: list[str], words: Path) -> None:
-    while not stop.wait(every):
-        with words.open("wb") as file:
-            job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file)  # noqa: S603
-            while job.poll() is None and not stop.wait(1):
-                pass
-        if stop.is_set():
-            job.terminate()
-            return
-        if job.returncode not in FINE:
-            log.warning("the daily job ended with %s; what it said is in %s", job.returncode, words)
+def _repeat(stop: threading.Event, every: float, first: float, command: list[str], words: Path) -> None:
+    pause = first
+    while not stop.wait(pause):
+        pause = every
+        try:
+            _once(stop, command, words)
+        except OSError:
+            # A full disk today must not end the job for all days to come.
+            log.exception("the daily job could not be started")
+
+
+def _once(stop: threading.Event, command: list[str], words: Path) -> None:
+    words.parent.mkdir(parents=True, exist_ok=True)
+    with words.open("wb") as file:
+        job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file)  # noqa: S603
+        while job.poll() is None and not stop.wait(1):
+            pass
+    if job.poll() is None:
+        job.terminate()
+        job.wait()
+    elif job.returncode not in FINE:
+        log.warning("the daily job ended with %s; what it said is in %s", job.returncode, words)

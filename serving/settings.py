@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
 }
 PASSED_ON = ("sources", *TABLES)
+SECRET = ("database_url", "mlflow_tracking_uri")  # with the sources, where `env:NAME` may stand
 
 
 class Settings(BaseSettings):
@@ -150,7 +151,7 @@ def _from_file(config: Path | None, origin: dict[str, str]) -> tuple[dict[str, A
     if config is None and not FILE.exists():
         return {}, {}
     path = config or FILE
-    content = _resolve(_parse(path), path, ())
+    content = _parse(path)
     _check_names(path, "the file", content, (*SECTIONS, "warning", *PASSED_ON))
     values: dict[str, Any] = {}
     for section, keys in SECTIONS.items():
@@ -158,7 +159,7 @@ def _from_file(config: Path | None, origin: dict[str, str]) -> tuple[dict[str, A
         _check_table(path, section, said)
         _check_names(path, f"[{section}]", said, tuple(keys))
         for key, value in said.items():
-            values[keys[key]] = value
+            values[keys[key]] = _resolve(value, path, (section, key)) if keys[key] in SECRET else value
             origin[keys[key]] = f"{path} [{section}] {key}"
     if "warning" in content:
         _check_table(path, "warning", content["warning"])
@@ -167,7 +168,7 @@ def _from_file(config: Path | None, origin: dict[str, str]) -> tuple[dict[str, A
         _check_table(path, "sources", content["sources"])
         for name, said in content["sources"].items():
             _check_table(path, f"sources.{name}", said)
-    return values, {name: content[name] for name in PASSED_ON if name in content}
+    return values, {name: _resolve(content[name], path, (name,)) for name in PASSED_ON if name in content}
 
 
 def _parse(path: Path) -> dict[str, Any]:

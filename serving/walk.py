@@ -7,6 +7,8 @@ command, a page or the daily job shows is one of these.
 from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 
@@ -119,6 +121,7 @@ class Walk:
             self.settings.workspace / "models",
             data_digest=self.digest,
             code_version=version("forestock"),
+            workspace=identity(self.settings.workspace),
         )
         self.__dict__["model"] = kept
         return report
@@ -128,15 +131,20 @@ class Walk:
         """The model in force: the newest one that knew nothing after the as-of date; trained now if due."""
         from forecasting import tracking
 
-        found = tracking.in_force(self.settings.tracking_uri, self.settings.workspace / "models", self.as_of)
+        found = tracking.in_force(
+            self.settings.tracking_uri,
+            self.settings.workspace / "models",
+            self.as_of,
+            self.horizon,
+            identity(self.settings.workspace),
+        )
         if found is not None and not self._is_due(found):
             return found
         self.train()
         return self.__dict__["model"]
 
     def _is_due(self, model: DemandModel) -> bool:
-        age = (self.as_of - pd.Timestamp(model.as_of)) / pd.Timedelta(days=1)
-        return age >= RETRAIN_DAYS or model.about["horizon"] < self.horizon
+        return (self.as_of - pd.Timestamp(model.as_of)) / pd.Timedelta(days=1) >= RETRAIN_DAYS
 
     @cached_property
     def demand(self) -> CumulativeDemand:
@@ -234,6 +242,15 @@ class Walk:
             orders=self.orders,
         )
         return facts.assign(data_as_of=self.as_of, data_digest=self.digest, model_version=self.model.version)
+
+
+def identity(workspace: Path) -> str:
+    """The workspace's own name among those that share a model server; given once, when first asked for."""
+    path = workspace / "identity"
+    if not path.exists():
+        workspace.mkdir(parents=True, exist_ok=True)
+        path.write_text(uuid4().hex, encoding="ascii")
+    return path.read_text(encoding="ascii")
 
 
 def last_complete(warehouse: Warehouse, as_of: pd.Timestamp | None) -> pd.Timestamp:

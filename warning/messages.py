@@ -128,7 +128,7 @@ def _words(alert: Mapping[str, Any], language: Language) -> dict[str, str]:
         "item": f"{alert['sku']} ({name})" if name and name != alert["sku"] else alert["sku"],
         "location": alert["location"],
         "chance": percent(alert["measure"]),
-        "share": percent(alert["measure"]) if math.isfinite(alert["measure"]) else "",
+        "share": percent(abs(alert["measure"])) if math.isfinite(alert["measure"]) else "",
         "limit": limit.format_map(words),
         "level": wording.LEVEL_WORDS[basis][language] if basis in wording.LEVEL_WORDS else "",
         "basis": quantity(alert.get(basis), language),
@@ -137,9 +137,14 @@ def _words(alert: Mapping[str, Any], language: Language) -> dict[str, str]:
 
 
 def _story(alert: Mapping[str, Any]) -> str:
-    """Which sentences tell the alert: its kind's, or those of stock that nobody needs."""
-    endless = alert["kind"] == "overstock" and not math.isfinite(alert["measure"])
-    return "unneeded" if endless else alert["kind"]
+    """Which sentences tell the alert: its kind's, those of stock nobody needs, or of a breach that is over.
+
+    Hysteresis holds an alert a little longer than its breach; it must not say what is no longer true.
+    """
+    kind, measure = alert["kind"], alert["measure"]
+    if kind in ("low_stock", "overstock") and -math.inf < measure < 0:
+        return f"{kind}_easing"
+    return "unneeded" if kind == "overstock" and not math.isfinite(measure) else str(kind)
 
 
 def _known(value: Any) -> TypeGuard[float]:

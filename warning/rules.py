@@ -122,7 +122,7 @@ def default_rules() -> tuple[Rule, ...]:
     """
     return (
         Rule("no_position", "no_position", {"warning": 0.0}),
-        Rule("out_of_stock", "out_of_stock", {"critical": 0.0}),
+        Rule("out_of_stock", "out_of_stock", {"critical": 0.0}, hysteresis=0.0),
         Rule("stockout_risk", "stockout_risk", {"notice": 0.3, "warning": 0.5, "critical": 0.8}),
         Rule("below_safety_stock", "low_stock", {"notice": 0.1, "warning": 0.5}),
         Rule("overstock", "overstock", {"notice": 0.0, "warning": 0.5}),

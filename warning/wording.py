@@ -8,11 +8,6 @@ from typing import Literal
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
-TIER_WORDS = {
-    "critical": {"en": "critical (red)", "zh": "红色预警"},
-    "warning": {"en": "warning (orange)", "zh": "橙色预警"},
-    "notice": {"en": "notice (yellow)", "zh": "黄色预警"},
-}
 LEVEL_WORDS = {
     "safety_stock": {"en": "safety stock", "zh": "安全库存"},
     "reorder_point": {"en": "reorder point", "zh": "再订货点"},
@@ -41,6 +36,14 @@ TITLES = {
         "en": "{item} at {location}: {share} above the {level}",
         "zh": "{location} {item}：高于{level} {share}",
     },
+    "low_stock_easing": {
+        "en": "{item} at {location}: just above the {level} again",
+        "zh": "{location} {item}：刚回到{level}之上",
+    },
+    "overstock_easing": {
+        "en": "{item} at {location}: just below the {level} again",
+        "zh": "{location} {item}：刚回到{level}之下",
+    },
     "unneeded": {"en": "{item} at {location}: stock without demand", "zh": "{location} {item}：有库存无需求"},
 }
 CAUSES = {
@@ -60,6 +63,14 @@ CAUSES = {
     "overstock": {
         "en": "{stock_word} is {stock}, {share} above the {level} of {basis} (limit {limit}).",
         "zh": "{stock_word}为 {stock}，高于{level} {basis} 达 {share}（限值：{limit}）。",
+    },
+    "low_stock_easing": {
+        "en": "{stock_word} is {stock}, above the {level} of {basis} again, but by {share} only.",
+        "zh": "{stock_word}为 {stock}，已回到{level} {basis} 之上，但仅高 {share}。",
+    },
+    "overstock_easing": {
+        "en": "{stock_word} is {stock}, below the {level} of {basis} again, but by {share} only.",
+        "zh": "{stock_word}为 {stock}，已回到{level} {basis} 之下，但仅低 {share}。",
     },
     "unneeded": {
         "en": "{stock_word} is {stock}, and none is needed.",

@@ -3,9 +3,11 @@
 Exit codes: 0 fine · 1 failed · 2 usage · 3 alerts found · 4 data rejected.
 """
 
+import contextlib
 import logging
 import os
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -42,8 +44,16 @@ def main() -> None:
         # A pager that closed our output is no failure of ours, but what follows cannot be written.
         os._exit(1)
     except Exception as error:
-        log = Path("forestock-error.log")
-        log.write_text(traceback.format_exc(), encoding="utf-8")
         words.print(f"[bold red]✗[/] unexpected {type(error).__name__}: ", end="")
-        words.print(f"{error}; the details are in {log.resolve()}, please report them", markup=False)
+        words.print(f"{error}; {_details(traceback.format_exc())}, please report it", markup=False)
         raise SystemExit(1) from None
+
+
+def _details(text: str) -> str:
+    """Keep a traceback where its reader finds it, and say where."""
+    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
+        path = folder / "forestock-error.log"
+        with contextlib.suppress(OSError):
+            path.write_text(text, encoding="utf-8")
+            return f"the details are in {path}"
+    return "the details could not be written anywhere"

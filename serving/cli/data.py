@@ -60,7 +60,7 @@ def load(
 def doctor(
     workspace: Workspace = None, config: Config = None, as_of: AsOf = None, json: Json = False
 ) -> None:
-    """Say what is stale, ownerless, unsafe or misconfigured, and the remedy."""
+    """Say what is stale, missing, unsafe or misconfigured, and the remedy."""
     from serving import checkup
 
     settings = settings_of(workspace, config)

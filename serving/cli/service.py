@@ -1,16 +1,19 @@
 """Commands that put the rooms together: run, serve, demo."""
 
+import socket
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
 
+from ingestion.errors import Problem
 from serving.cli import show
 from serving.cli.options import AsOf, Config, Json, Workspace, date_of, seconds_of, settings_of
 from serving.settings import Settings
+from serving.store.snapshots import Snapshot
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on (default 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option("--port", help="Port (default 8000).")]
@@ -105,9 +108,26 @@ def _serve(
         show.words.print("Nothing has been computed yet; in another window: forestock run DIR")
     for finding in open_door(Evidence(pd.Timestamp(today()), host=settings.host)):
         show.words.print(f"[red]{finding.what}[/] ({finding.value}): {finding.remedy}")
-    show.words.print(f"Serving on [bold]http://{settings.host}:{settings.port}[/] — stop with Ctrl+C")
-    with scheduler(settings, every, config, as_of):
-        uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    place = _listen(settings.host, settings.port)
+    port = place.getsockname()[1]
+    show.words.print(f"Serving on [bold]http://{settings.host}:{port}[/] — stop with Ctrl+C")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    with scheduler(settings, every, _left(every, store.ready().snapshot), config=config, as_of=as_of):
+        server.run(sockets=[place])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Problem(f"cannot listen on {host}:{port}: {error.strerror}; name another --port") from None
+
+
+def _left(every: float | None, snapshot: Snapshot | None) -> float:
+    """Seconds until the daily job is due: at once where nothing was published."""
+    if every is None or snapshot is None:
+        return 0.0
+    return max(0.0, every - (datetime.now(UTC) - snapshot.created_at).total_seconds())
 
 
 COMMANDS = (run, serve, demo)

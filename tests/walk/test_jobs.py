@@ -26,7 +26,7 @@ def test_the_daily_job_loads_again_and_publishes(forestock, tmp_path: Path) -> N
 
     settings = read_settings(workspace=tmp_path / "workspace")
     store = Store.open(settings.database_url.get_secret_value())
-    with scheduler(settings, 0.5, None, None):
+    with scheduler(settings, 600.0, 0.5, config=None, as_of=None):
         since = time.monotonic()
         while not store.ready().ready:
             assert time.monotonic() - since < 180, (settings.workspace / "daily.log").read_text()
@@ -38,7 +38,7 @@ def test_the_daily_job_loads_again_and_publishes(forestock, tmp_path: Path) -> N
 def test_a_job_that_fails_leaves_its_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = read_settings(workspace=tmp_path / "workspace")
     settings.workspace.mkdir()
-    with scheduler(settings, 0.2, None, None):
+    with scheduler(settings, 600.0, 0.2, config=None, as_of=None):
         since = time.monotonic()
         while not caplog.records:
             assert time.monotonic() - since < 120
