@@ -1,15 +1,18 @@
 """Results: the larger outputs of a run as Parquet files, and tables written for people and programs.
 
-WORKSPACE/results/AS_OF/ holds one file per table, named by its content, and `manifest.json`, which says which
-files belong together. The manifest is replaced in one step after the files are complete, so a reader sees the
-run before or the run after, whatever happens to the writer.
+WORKSPACE/results/AS_OF/ holds one file per table, named by its content, and for each run a manifest, named
+by its content too, which says which files belong together. That name is the run's digest: who knows it reads
+this run, whatever other runs for the same date write meanwhile. `manifest.json` is the manifest written last.
+What no recent manifest names is taken away once it is so old that nobody can be about to name or read it.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import os
-import tempfile
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,26 +34,38 @@ TABLES = {
     "history": ("sku", "location", "date"),  # quantity, in_stock (share 0–1), promotion
     "inbound": ("sku", "location", "date"),  # quantity on order by the date it is expected
 }
+KEPT = 3  # manifests of a date whose files stay, however old
+GRACE = 24 * 3600.0  # seconds for which a file that no manifest names may belong to a run that goes on
+NEWEST = "manifest.json"
 GROUP = 65_536  # rows of a row group: what is read at least for one item
 Encoder = Callable[[pd.DataFrame], bytes]
+
+
+class Absent(Problem):
+    """A table that the run did not write."""
+
+
+class Lost(Problem):
+    """Outputs of a run that are not on this disk."""
 
 
 class Results:
     """The outputs of runs under one folder.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     results = Results(Path(folder))
     ...     days = pd.DataFrame({"sku": ["b", "a"], "location": "s", "date": pd.Timestamp("2024-04-08")})
-    ...     results.write(pd.Timestamp("2024-04-07"), {"forecast": days.assign(mean=[2.0, 1.0])})
-    ...     results.read("forecast", pd.Timestamp("2024-04-07"), sku="b")["mean"].tolist()
+    ...     run = results.write(pd.Timestamp("2024-04-07"), {"forecast": days.assign(mean=[2.0, 1.0])})
+    ...     results.read("forecast", pd.Timestamp("2024-04-07"), run=run, sku="b")["mean"].tolist()
     [2.0]
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def write(self, as_of: pd.Timestamp, tables: Mapping[str, pd.DataFrame]) -> None:
-        """Keep a run's tables, named as in TABLES, in place of those of an earlier run for the same date."""
+    def write(self, as_of: pd.Timestamp, tables: Mapping[str, pd.DataFrame]) -> str:
+        """Keep a run's tables, named as in TABLES; the digest that names the run, for `Store.publish`."""
         for name in set(tables) - set(TABLES):
             raise Problem(f"results has no table {name!r}; use one of {', '.join(TABLES)}")
         folder = self._folder(as_of)
@@ -58,20 +73,31 @@ class Results:
         manifest = {}
         for name, frame in tables.items():
             body = to_parquet(frame.sort_values(list(TABLES[name]), kind="stable"))
-            manifest[name] = f"{name}-{hashlib.sha256(body).hexdigest()[:16]}.parquet"
-            if not (folder / manifest[name]).exists():
-                write_bytes(folder / manifest[name], body)
-        write_bytes(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
-        for path in folder.glob("*.parquet"):
-            if path.name not in manifest.values():
-                path.unlink(missing_ok=True)
+            manifest[name] = f"{name}-{_digest(body)}.parquet"
+            _keep(folder / manifest[name], body)
+        text = json.dumps({"as_of": folder.name, "tables": manifest}, indent=1, sort_keys=True).encode()
+        run = _digest(text)
+        _keep(folder / f"manifest-{run}.json", text)
+        write_bytes(folder / NEWEST, text)
+        _sweep(folder, time.time() - GRACE)
+        return run
 
     def read(
-        self, name: str, as_of: pd.Timestamp, *, sku: str | None = None, location: str | None = None
+        self,
+        name: str,
+        as_of: pd.Timestamp,
+        *,
+        run: str = "",
+        sku: str | None = None,
+        location: str | None = None,
     ) -> pd.DataFrame:
-        """Rows of a table, of one sku, of one location or of all; empty where the run did not write it."""
-        source = self._open(name, as_of)
-        if source is None:
+        """Rows of a table, of one sku, of one location or of all; empty where there is no such table.
+
+        run: what `write` named it, as the snapshot keeps it; empty is the one written last for the date
+        """
+        try:
+            source = self._open(name, as_of, run)
+        except (Absent, Lost):
             return pd.DataFrame(columns=list(TABLES[name]))
         return source.to_table(filter=_rows(sku, location)).to_pandas()
 
@@ -80,16 +106,18 @@ class Results:
         name: str,
         as_of: pd.Timestamp,
         *,
+        run: str = "",
         sku: str | None = None,
         location: str | None = None,
         limit: int,
         cursor: str | None = None,
     ) -> Page:
-        """Up to `limit` rows in the table's order; a cursor holds while the table does not change."""
-        source = self._open(name, as_of)
-        if source is None:
-            return Page(pd.DataFrame(columns=list(TABLES[name])), None, 0)
-        question = [self.digest(name, as_of), sku, location]
+        """Up to `limit` rows in the table's order; a cursor holds while the table does not change.
+
+        Absent or Lost where there is no such table.
+        """
+        source = self._open(name, as_of, run)
+        question = [run, self.digest(name, as_of, run), sku, location]
         start = read_cursor(cursor, question, [int])[0] if cursor else 0
         chosen = _rows(sku, location)
         total = source.count_rows(filter=chosen)
@@ -98,39 +126,46 @@ class Results:
         return Page(rows, write_cursor(question, [following]) if following < total else None, total)
 
     def stream(
-        self, name: str, as_of: pd.Timestamp, *, sku: str | None = None, location: str | None = None
+        self,
+        name: str,
+        as_of: pd.Timestamp,
+        *,
+        run: str = "",
+        sku: str | None = None,
+        location: str | None = None,
     ) -> Iterator[pd.DataFrame]:
-        """All the rows, some at a time, in the table's order."""
-        source = self._open(name, as_of)
-        if source is not None:
-            for batch in source.to_batches(filter=_rows(sku, location)):
-                if batch.num_rows:
-                    yield batch.to_pandas()
+        """All the rows, some at a time, in the table's order; where there are none, one frame without rows.
 
-    def digest(self, name: str, as_of: pd.Timestamp) -> str:
-        """A name of the table's content; empty where there is none."""
-        return self._manifest(as_of).get(name, "")
+        Absent or Lost, at once, where there is no such table.
+        """
+        return _parts(self._open(name, as_of, run), _rows(sku, location))
+
+    def digest(self, name: str, as_of: pd.Timestamp, run: str = "") -> str:
+        """A name of the table's content; Absent or Lost where there is none."""
+        if name not in TABLES:
+            raise Problem(f"results has no table {name!r}; use one of {', '.join(TABLES)}")
+        path = self._folder(as_of) / (f"manifest-{run}.json" if run else NEWEST)
+        try:
+            tables = json.loads(path.read_text(encoding="utf-8"))["tables"]
+        except FileNotFoundError:
+            raise _lost(name, as_of) from None
+        if name not in tables:
+            needs = "it needs counted stock (the table stock); load some, then " if name == "risk" else ""
+            raise Absent(f"the run of {as_of.date()} left no {name}; {needs}run: forestock run")
+        return tables[name]
 
     def _folder(self, as_of: pd.Timestamp) -> Path:
         return self._root / as_of.date().isoformat()
 
-    def _manifest(self, as_of: pd.Timestamp) -> dict[str, str]:
-        path = self._folder(as_of) / "manifest.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-    def _open(self, name: str, as_of: pd.Timestamp) -> Any | None:
-        """The table's file; None where the run left none."""
-        if name not in TABLES:
-            raise Problem(f"results has no table {name!r}; use one of {', '.join(TABLES)}")
-        for _ in range(3):  # a run that ends just now takes the files of the one before away
-            file = self._manifest(as_of).get(name)
-            if file is None:
-                return None
+    def _open(self, name: str, as_of: pd.Timestamp, run: str) -> Any:
+        """The table's file, open: it can be read to its end even if its name is taken away meanwhile."""
+        for _ in range(3):  # between manifest and file a newer run may have swept up
             try:
-                return ds.dataset(self._folder(as_of) / file, format="parquet")
+                file = pa.OSFile(str(self._folder(as_of) / self.digest(name, as_of, run)))
             except FileNotFoundError:
                 continue
-        raise Problem(f"the {name} of {as_of.date()} is incomplete on disk; write it again: forestock run")
+            return ds.ParquetFileFormat().make_fragment(file)
+        raise _lost(name, as_of)
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
@@ -152,16 +187,15 @@ def encoder(path: Path) -> Encoder:
 
 def write_bytes(path: Path, body: bytes) -> None:
     """Write a file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:  # as the umask says: whoever set it knows who may read
             file.write(body)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def to_parquet(frame: pd.DataFrame) -> bytes:
@@ -247,6 +281,52 @@ def _rows(sku: str | None, location: str | None) -> Any | None:
     return chosen
 
 
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def _lost(name: str, as_of: pd.Timestamp) -> Lost:
+    return Lost(
+        f"the {name} of {as_of.date()} is not among the results of this workspace; "
+        f"serve the workspace that ran, or run: forestock run"
+    )
+
+
+def _keep(path: Path, body: bytes) -> None:
+    """Write a file named by its content; where it is there already, it only becomes young again."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        write_bytes(path, body)
+
+
+def _sweep(folder: Path, before: float) -> None:
+    """Take away what no recent manifest names and nobody touched since `before`, seconds of the epoch."""
+    ages: dict[Path, float] = {}
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another run ends at the same time
+            ages[path] = path.stat().st_mtime
+    manifests = sorted((path for path in ages if path.match("manifest-*.json")), key=ages.__getitem__)
+    stay = {path for path in ages if ages[path] >= before} | set(manifests[-KEPT:])
+    named = {NEWEST}
+    for path in stay & set(manifests):
+        with contextlib.suppress(FileNotFoundError):
+            named |= set(json.loads(path.read_bytes())["tables"].values())
+    for path in set(ages) - stay:
+        if path.name not in named:
+            path.unlink(missing_ok=True)
+
+
+def _parts(source: Any, chosen: Any | None) -> Iterator[pd.DataFrame]:
+    empty = True
+    for batch in source.to_batches(filter=chosen):
+        if batch.num_rows:
+            empty = False
+            yield batch.to_pandas()
+    if empty:
+        yield source.physical_schema.empty_table().to_pandas()
+
+
 def _slice(source: Any, chosen: Any | None, start: int, limit: int) -> pd.DataFrame:
     """Rows start … start + limit of what is chosen, reading no further."""
     parts, seen = [], 0
@@ -257,4 +337,4 @@ def _slice(source: Any, chosen: Any | None, start: int, limit: int) -> pd.DataFr
             parts.append(part)
         if seen >= start + limit:
             break
-    return pa.Table.from_batches(parts, schema=source.schema).to_pandas()
+    return pa.Table.from_batches(parts, schema=source.physical_schema).to_pandas()

@@ -1,8 +1,8 @@
 """The application: routes, pages, errors and the edge, put together around a store and its results."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection
 from datetime import date
-from ipaddress import ip_address
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ingestion.errors import Problem
-from serving.api.edge import LOOPBACK, Edge
+from serving.api.edge import Edge, log_requests, names_of
 from serving.api.health import make_health
 from serving.api.metrics import Metrics
 from serving.api.problems import describe, respond
@@ -18,8 +18,11 @@ from serving.api.questions import Service
 from serving.api.routes import router
 from serving.results import Results
 from serving.settings import Settings
+from serving.store.database import Unavailable
 from serving.store.store import Store
 from serving.web.pages import Pages
+
+log = logging.getLogger(__name__)
 
 TAGS = [
     {"name": "demand", "description": "What will be asked for."},
@@ -35,12 +38,15 @@ def create_app(
     results: Results,
     *,
     today: Callable[[], date] = date.today,
+    hosts: Collection[str] = (),
 ) -> FastAPI:
-    """The service over one store.
+    """The service over one store; it writes its access log to standard error.
 
-    settings: host (the only name, beside loopback's, under which it answers), currency and language
+    settings: host (under whose name, beside loopback's, it answers), currency and language
     today: the business date, asked for at each request; what is older than it shows as stale
+    hosts: further names to answer to, such as that of the proxy in front
     """
+    log_requests()
     metrics = Metrics(store)
     pages = Pages(store, results, currency=settings.currency, language=settings.language, today=today)
     app = FastAPI(
@@ -60,25 +66,18 @@ def create_app(
     def answer(request: Request, error: Exception) -> Response:
         """A problem, for a program or for a person."""
         problem = describe(error)
+        if isinstance(error, Unavailable):
+            log.error("request %s: %s", request.state.request_id, error)
         if _is_for_programs(request):
             return respond(problem, request.state.request_id)
         return pages.error(request, problem.status, problem.detail, problem.remedy)
 
     for kind in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
-    app.add_middleware(Edge, metrics=metrics, answer=answer, hosts=_hosts(settings.host))
+    app.add_middleware(Edge, metrics=metrics, answer=answer, names=names_of(settings.host, hosts))
     return app
 
 
 def _is_for_programs(request: Request) -> bool:
     path = request.url.path
     return path.startswith("/v1/") or path in ("/healthz", "/readyz", "/metrics", "/v1")
-
-
-def _hosts(host: str) -> tuple[str, ...]:
-    """Names the service answers to; empty is any: who listens everywhere cannot know its names."""
-    try:
-        everywhere = ip_address(host.strip("[]")).is_unspecified
-    except ValueError:  # a name
-        everywhere = False
-    return () if everywhere else (*LOOPBACK, host)

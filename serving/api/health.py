@@ -1,12 +1,17 @@
 """Health: for those who run the service, not for those who use it."""
 
+import logging
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from serving.api.formats import json_response
 from serving.api.metrics import Metrics
+from serving.api.problems import OUT_OF_REACH
 from serving.api.schemas import Health, Ready
 from serving.store.store import Store
+
+log = logging.getLogger(__name__)
 
 
 def make_health(store: Store, metrics: Metrics) -> APIRouter:
@@ -22,13 +27,15 @@ def make_health(store: Store, metrics: Metrics) -> APIRouter:
     def readiness() -> Response:
         """Whether the store is reachable, its schema is the present one, and a run has been published."""
         found = store.ready()
+        if not found.reachable:
+            log.error("the store cannot serve: %s", found.remedy)
         answer = json_response(
             {
                 "ready": found.ready,
                 "store": found.reachable,
                 "migrations": found.migrated,
                 "snapshot": found.snapshot.as_of if found.snapshot else None,
-                "remedy": found.remedy,
+                "remedy": found.remedy if found.reachable else OUT_OF_REACH,
             }
         )
         answer.status_code = 200 if found.ready else 503

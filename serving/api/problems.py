@@ -13,15 +13,20 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ingestion.errors import DataError, Problem
+from serving.results import Absent, Lost
 from serving.store.database import Unavailable
 from serving.store.paging import BadCursor
 from serving.store.store import Empty, Missing
 
+# Where the store is and why it fails is for those who run the service: they find it in the log.
+OUT_OF_REACH = "the store is out of reach; try again in a minute, the service's log says why"
 # The more specific kind first; `Problem` itself is anything else that the asker can mend.
 STATUS: tuple[tuple[type[Problem], int], ...] = (
     (Missing, 404),
+    (Absent, 404),
     (BadCursor, 400),
     (Empty, 503),
+    (Lost, 503),
     (Unavailable, 503),
     (DataError, 422),
     (Problem, 400),
@@ -51,7 +56,8 @@ def describe(error: Exception) -> ProblemOut:
     """What an error says to the one who asked; nothing of an unforeseen error's inside."""
     if isinstance(error, Problem):
         status = next(status for kind, status in STATUS if isinstance(error, kind))
-        detail, _, remedy = str(error).rpartition("; ")
+        said = OUT_OF_REACH if isinstance(error, Unavailable) else str(error)
+        detail, _, remedy = said.rpartition("; ")
         return _problem(type(error).__name__, status, detail or remedy, remedy)
     if isinstance(error, RequestValidationError):
         wrong = [_parameter(item) for item in error.errors()]

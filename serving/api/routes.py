@@ -25,10 +25,10 @@ from serving.store.store import CHUNK
 
 WRONG = {
     400: "A cursor or another value that cannot be meant.",
-    404: "Not watched.",
+    404: "Not watched, or not computed by the run.",
     406: "No such format.",
     422: "A parameter breaks its rule.",
-    503: "Nothing published yet, or the store is out of reach.",
+    503: "Nothing published yet, or the store or the results are out of reach.",
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemOut, "description": text} for status, text in WRONG.items()
@@ -60,7 +60,7 @@ def risk(request: Request, ask: Asked, here: Here) -> Response:
 def thresholds(request: Request, ask: Asked, here: Here) -> Response:
     """Dynamic levels with their explanation; a strong ETag names the content: asking again is cheap."""
     form = chosen_format(request, ask.format)
-    snapshot = here.store.watched(ask.sku, ask.location)
+    snapshot = here.store.watched(ask.sku, ask.location, ask.cursor)
     valid_until = here.store.valid_until(snapshot)
     degraded = valid_until is not None and valid_until < here.today()
     tag = entity_tag(snapshot.thresholds_digest, snapshot.as_of, degraded, form, ask.model_dump())
@@ -69,10 +69,10 @@ def thresholds(request: Request, ask: Asked, here: Here) -> Response:
         return not_modified(headers)
     if form != "json":
         every = every_page(
-            lambda after: here.store.thresholds(ask.sku, ask.location, limit=CHUNK, cursor=after)
+            lambda after: here.store.thresholds(ask.sku, ask.location, limit=CHUNK, cursor=after, of=snapshot)
         )
         return stream_response(every, form, headers)
-    page = here.store.thresholds(ask.sku, ask.location, limit=ask.limit, cursor=ask.cursor)
+    page = here.store.thresholds(ask.sku, ask.location, limit=ask.limit, cursor=ask.cursor, of=snapshot)
     return page_response(page, headers, as_of=snapshot.as_of, valid_until=valid_until, degraded=degraded)
 
 
@@ -80,12 +80,12 @@ def thresholds(request: Request, ask: Asked, here: Here) -> Response:
 def plan(request: Request, ask: AskedPlan, here: Here) -> Response:
     """What to order now, from whom, at what cost."""
     form = chosen_format(request, ask.format)
-    snapshot = here.store.watched(ask.sku, ask.location)
+    snapshot = here.store.watched(ask.sku, ask.location, ask.cursor)
     place = (ask.sku, ask.location, ask.supplier)
     if form != "json":
-        every = every_page(lambda after: here.store.orders(*place, limit=CHUNK, cursor=after))
+        every = every_page(lambda after: here.store.orders(*place, limit=CHUNK, cursor=after, of=snapshot))
         return stream_response(every, form, _headers())
-    page = here.store.orders(*place, limit=ask.limit, cursor=ask.cursor)
+    page = here.store.orders(*place, limit=ask.limit, cursor=ask.cursor, of=snapshot)
     return page_response(page, _headers(), as_of=snapshot.as_of)
 
 
@@ -93,7 +93,7 @@ def plan(request: Request, ask: AskedPlan, here: Here) -> Response:
 def alerts(request: Request, ask: AskedAlerts, here: Here) -> Response:
     """The worklist, the most money at risk first."""
     form = chosen_format(request, ask.format)
-    here.store.watched(ask.sku, ask.location)
+    here.store.check_known(ask.sku, ask.location)
     chosen = AlertFilter(ask.sku, ask.location, ask.tier, ask.rule, ask.state, ask.q)
     if form != "json":
         every = every_page(lambda after: here.store.alerts(chosen, CHUNK, after))
@@ -113,15 +113,16 @@ def alert(alert_id: str, here: Here) -> Response:
 def _large(request: Request, here: Service, name: str, ask: Question) -> Response:
     """Rows of a table of results."""
     form = chosen_format(request, ask.format)
-    as_of = pd.Timestamp(here.store.watched(ask.sku, ask.location).as_of)
-    tag = entity_tag(here.results.digest(name, as_of), as_of, form, ask.model_dump())
+    snapshot = here.store.watched(ask.sku, ask.location, ask.cursor)
+    as_of, run = pd.Timestamp(snapshot.as_of), snapshot.results_digest
+    tag = entity_tag(here.results.digest(name, as_of, run), as_of, form, ask.model_dump())
     headers = _headers(tag)
     if is_known(request, tag):
         return not_modified(headers)
     place = {"sku": ask.sku, "location": ask.location}
     if form != "json":
-        return stream_response(here.results.stream(name, as_of, **place), form, headers)
-    page = here.results.page(name, as_of, **place, limit=ask.limit, cursor=ask.cursor)
+        return stream_response(here.results.stream(name, as_of, run=run, **place), form, headers)
+    page = here.results.page(name, as_of, run=run, **place, limit=ask.limit, cursor=ask.cursor)
     return page_response(page, headers, as_of=as_of.date())
 
 

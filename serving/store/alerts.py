@@ -3,25 +3,40 @@
 A decision is applied whole or not at all. Applying it again, or after another process applied the same,
 changes nothing: an alert that is known is not opened again, a cause with an unresolved alert gets no second,
 and an update that changes no column leaves no trace. Only an alert that ended on the business day it began
-opens again, because the engine names an alert by that day.
+opens again, because the engine names an alert by that day. An evaluation of earlier data than what has been
+evaluated or published already applies nothing: the worklist is of the present.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    collate,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from serving.store.paging import Page, read_cursor, write_cursor
 from serving.store.rows import BATCH, add, fetch, plain, to_frame, to_rows
-from serving.store.schema import UNRESOLVED, alert_events, alerts, positions
+from serving.store.schema import UNRESOLVED, alert_events, alerts, positions, snapshots
 from warning.engine import Decision
+from warning.rules import TIERS
 
 # What identifies an alert or belongs to its life; an evaluation does not change these.
 KEPT = ("alert_id", "fingerprint", "rule", "sku", "location", "state", "opened_on", "resolved_on")
 CHANGING = tuple(column.name for column in alerts.columns if column.name not in KEPT)
+ORDER_KINDS = (float, int, float, str, str, str, str)  # of the keys that `_order` gives
 # An audit event tells these; the rest follows from them or says only that another day has come.
 TOLD = (
     "tier",
@@ -33,17 +48,19 @@ TOLD = (
     "projected",
     "threshold",
 )
-# Unknown money ranks last; no known amount is negative.
-rank = func.coalesce(alerts.c.money_at_risk, -1.0)
 
 
 @dataclass(frozen=True)
 class Applied:
-    """How many alerts a decision changed in the store."""
+    """How many alerts a decision changed in the store.
+
+    stale: it was about earlier data than what the store knows, so nothing was applied
+    """
 
     opened: int
     updated: int
     resolved: int
+    stale: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,8 @@ class AlertFilter:
 
 def apply(connection: Connection, decision: Decision, at: datetime) -> Applied:
     """Open, update and resolve alerts with one audit event each; the connection must be the only writer."""
+    if _is_stale(connection, decision):
+        return Applied(0, 0, 0, stale=True)
     live = _unresolved(connection)
     opened, reopened = _new(
         connection, to_rows(decision.opened, alerts), {row["fingerprint"] for row in live.values()}
@@ -104,7 +123,7 @@ def unresolved(connection: Connection) -> pd.DataFrame:
 def page(
     connection: Connection, snapshot_id: int | None, chosen: AlertFilter, limit: int, cursor: str | None
 ) -> Page:
-    """Alerts with their item's name and category, the most money at risk first.
+    """Alerts with their item's name and category, in the order of `warning.alerts.rank`.
 
     snapshot_id: where names and categories are looked up
     """
@@ -120,16 +139,22 @@ def page(
     )
     conditions = _conditions(chosen)
     total = connection.execute(select(func.count()).select_from(joined).where(*conditions)).scalar_one()
+    order = _order(connection)
     if cursor is not None:
-        money, alert_id = read_cursor(cursor, question, (float, str))
-        conditions.append(or_(rank < money, and_(rank == money, alerts.c.alert_id > alert_id)))
-    query = select(*columns, rank).select_from(joined).where(*conditions)
-    rows = connection.execute(query.order_by(rank.desc(), alerts.c.alert_id).limit(limit + 1)).fetchall()
-    frame = to_frame([row[:-1] for row in rows[:limit]], columns)
+        after = read_cursor(cursor, question, ORDER_KINDS)
+        conditions.append(tuple_(*order) > tuple_(*after))
+    query = select(*columns, *order).select_from(joined).where(*conditions)
+    rows = connection.execute(query.order_by(*order).limit(limit + 1)).fetchall()
+    frame = to_frame([row[: len(columns)] for row in rows[:limit]], columns)
     if len(rows) <= limit:
         return Page(frame, None, total)
-    last = rows[limit - 1]
-    return Page(frame, write_cursor(question, [last[-1], last.alert_id]), total)
+    return Page(frame, write_cursor(question, rows[limit - 1][len(columns) :]), total)
+
+
+def is_known(connection: Connection, sku: str | None, location: str | None) -> bool:
+    """Whether there ever was an alert about the sku, the location, or the sku at the location."""
+    conditions = _conditions(AlertFilter(sku=sku, location=location, state="all"))
+    return connection.execute(select(alerts.c.alert_id).where(*conditions).limit(1)).first() is not None
 
 
 def distribution(connection: Connection) -> pd.DataFrame:
@@ -151,6 +176,36 @@ def events(connection: Connection, alert_id: str) -> pd.DataFrame:
         query.where(alert_events.c.alert_id == alert_id).order_by(alert_events.c.event_id)
     ).fetchall()
     return pd.DataFrame([tuple(row) for row in rows], columns=["event", "at", "detail"])
+
+
+def _order(connection: Connection) -> list[ColumnElement[Any]]:
+    """Keys of the worklist, all ascending, as `warning.alerts.rank` sorts: what is unknown comes last."""
+    severity = case({tier: -place for place, tier in enumerate(TIERS)}, value=alerts.c.tier)
+    # Neither money nor units at risk are negative, so that -(-1) comes after everything known.
+    numbers = [-func.coalesce(alerts.c[name], -1.0) for name in ("money_at_risk", "units_at_risk")]
+    names: list[ColumnElement[Any]] = [alerts.c[name] for name in ("sku", "location", "rule", "alert_id")]
+    if connection.dialect.name == "postgresql":  # a language's own order would not be that of `rank`
+        names = [collate(name, "C") for name in names]
+    return [numbers[0], severity, numbers[1], *names]
+
+
+def _is_stale(connection: Connection, decision: Decision) -> bool:
+    """Whether a decision lies before what was decided, or rests on earlier data than what was published."""
+    made = _latest(decision.opened, decision.updated, decision.resolved, column="updated_on")
+    knew = _latest(decision.opened, decision.updated, column="data_as_of")
+    decided = connection.execute(select(func.max(alerts.c.updated_on))).scalar_one_or_none()
+    published = connection.execute(select(func.max(snapshots.c.as_of))).scalar_one_or_none()
+    return (
+        (made is not None and decided is not None and made < decided)
+        or (made is not None and published is not None and made < published)
+        or (knew is not None and published is not None and knew < published)
+    )
+
+
+def _latest(*frames: pd.DataFrame, column: str) -> date | None:
+    dates = [frame[column].max() for frame in frames if len(frame)]
+    known = [pd.Timestamp(day).date() for day in dates if pd.notna(day)]
+    return max(known, default=None)
 
 
 def _conditions(chosen: AlertFilter) -> list[ColumnElement[bool]]:

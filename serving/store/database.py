@@ -125,7 +125,8 @@ def _address(url: str) -> URL:
 
 
 def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
+    """A URL without secrets: its query may hold a password as well."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _is_ours(error: DatabaseError) -> bool:

@@ -1,7 +1,8 @@
 """The tables of the store.
 
 A snapshot is what one run published: thresholds, positions and recommended orders, never changed
-afterwards. Alerts live across snapshots; what happened to them is told by `alert_events`, which only grows.
+afterwards; only its place among the publications moves up when it is published again. Alerts live across
+snapshots; what happened to them is told by `alert_events`, which only grows.
 """
 
 from datetime import UTC, datetime
@@ -82,8 +83,15 @@ snapshots = Table(
     # Of the rows published: the same run again finds itself, a changed one becomes a new snapshot.
     Column("content_digest", String, nullable=False),
     Column("thresholds_digest", String, nullable=False),
+    # Names the larger tables of the same run; empty where they are those written last for the date.
+    Column("results_digest", String, nullable=False),
     Column("created_at", Moment, nullable=False),
-    UniqueConstraint("as_of", "data_digest", "model_version", "content_digest"),
+    # Counts publications: of several runs on the same data, the last one published is in force.
+    Column("published", Integer, nullable=False),
+    UniqueConstraint(
+        *("as_of", "data_digest", "model_version", "content_digest", "results_digest"),
+        name="uq_snapshots_publication",
+    ),
 )
 
 thresholds = Table(

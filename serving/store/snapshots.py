@@ -1,9 +1,10 @@
 """Snapshots: what a run published for every sku and location, and the pages read from it.
 
-The current snapshot is the one with the latest data, and of several runs on the same data the last.
+The current snapshot is the one with the latest data, and of several runs on the same data the one published
+last, even where it had been published before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     insert,
     select,
     tuple_,
+    update,
 )
 
 from serving.store.paging import BadCursor, Page, open_cursor, read_cursor, write_cursor
@@ -34,6 +36,8 @@ class Snapshot:
     as_of: first date of the last complete period that it knows
     data_digest, model_version: what it was computed from
     thresholds_digest: SHA-256 of its thresholds; equal digests mean equal thresholds
+    results_digest: names the run's larger tables (`serving.results`); empty is those written last for as_of
+    published: the place of its last publication among all
     """
 
     snapshot_id: int
@@ -42,7 +46,9 @@ class Snapshot:
     model_version: str
     content_digest: str
     thresholds_digest: str
+    results_digest: str
     created_at: datetime
+    published: int
 
 
 @dataclass(frozen=True)
@@ -74,19 +80,26 @@ def publish(
     model_version: str,
     tables: Publication,
     *,
+    results_digest: str,
     at: datetime,
 ) -> Snapshot:
-    """Keep a run's tables as one snapshot; the same content again gives the snapshot there is."""
+    """Keep a run's tables as one snapshot; the same content again gives the snapshot there is.
+
+    Either way it becomes the last of its date; where it is that already, nothing changes.
+    """
     identity: dict[str, Any] = {
         "as_of": as_of,
         "data_digest": data_digest,
         "model_version": model_version,
         "content_digest": tables.content_digest,
+        "results_digest": results_digest,
     }
+    last = connection.execute(select(func.max(snapshots.c.published))).scalar_one_or_none() or 0
     same = select(snapshots).where(*(snapshots.c[name] == value for name, value in identity.items()))
     if found := connection.execute(same).one_or_none():
-        return Snapshot(**found._mapping)
+        return _again(connection, Snapshot(**found._mapping), last)
     written = {**identity, "thresholds_digest": tables.thresholds_digest, "created_at": at}
+    written["published"] = last + 1
     snapshot_id = connection.execute(
         insert(snapshots).values(**written).returning(snapshots.c.snapshot_id)
     ).scalar_one()
@@ -97,17 +110,26 @@ def publish(
 
 def current(connection: Connection) -> Snapshot | None:
     """The snapshot in force; None before the first run."""
-    query = select(snapshots).order_by(snapshots.c.as_of.desc(), snapshots.c.snapshot_id.desc()).limit(1)
+    query = select(snapshots).order_by(snapshots.c.as_of.desc(), snapshots.c.published.desc()).limit(1)
     found = connection.execute(query).one_or_none()
     return Snapshot(**found._mapping) if found else None
 
 
 def of_cursor(connection: Connection, snapshot: Snapshot, cursor: str | None) -> Snapshot:
-    """The snapshot whose pages `cursor` turns: a new run in between does not mix two answers."""
-    if cursor is None:
+    """The snapshot whose pages `cursor` turns: a new run in between does not mix two answers.
+
+    A cursor begins with the number of its snapshot or, where it is one of `serving.results`, with the name of
+    the run's larger tables. `snapshot` where it begins with neither: the cursor will be refused.
+    """
+    asked, _ = open_cursor(cursor) if cursor is not None else ([], [])
+    named = asked[0] if asked else None
+    if isinstance(named, str) and named:
+        same = snapshots.c.results_digest == named
+    elif isinstance(named, int) and 0 < named < 2**31:  # what the database's integers hold
+        same = snapshots.c.snapshot_id == named
+    else:
         return snapshot
-    asked, _ = open_cursor(cursor)
-    query = select(snapshots).where(snapshots.c.snapshot_id == (asked[0] if asked else None))
+    query = select(snapshots).where(same).order_by(snapshots.c.published.desc()).limit(1)
     found = connection.execute(query).one_or_none()
     return Snapshot(**found._mapping) if found else snapshot
 
@@ -183,6 +205,15 @@ def earliest_expiry(connection: Connection, snapshot: Snapshot) -> date | None:
     """Last date on which all of the snapshot's thresholds are valid; None where it has none."""
     query = select(func.min(thresholds.c.valid_until)).where(thresholds.c.snapshot_id == snapshot.snapshot_id)
     return connection.execute(query).scalar_one_or_none()
+
+
+def _again(connection: Connection, snapshot: Snapshot, last: int) -> Snapshot:
+    """The snapshot as the last publication."""
+    if snapshot.published == last:
+        return snapshot
+    this = snapshots.c.snapshot_id == snapshot.snapshot_id
+    connection.execute(update(snapshots).where(this).values(published=last + 1))
+    return replace(snapshot, published=last + 1)
 
 
 def _typed(value: Any, column: Column[Any]) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import pandas as pd
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, Table, select, text
 
 from ingestion.errors import Problem
 from serving.store import alerts as alert_rows
@@ -120,16 +120,23 @@ class Store:
         model_version: str,
         tables: dict[str, pd.DataFrame],
         *,
+        results_digest: str = "",
         at: datetime,
     ) -> Snapshot:
         """Keep what a run computed, atomically; the same content again changes nothing.
 
         tables: thresholds, positions (the facts that the alert arithmetic uses) and orders
+        results_digest: what `Results.write` named the same run's larger tables, so that readers find those;
+            empty is whichever were written last for as_of
         at: the time of publication, with its time zone
         """
         publication = snapshots.prepare(tables)
         with writing(self._engine) as connection:
-            return snapshots.publish(connection, as_of.date(), data_digest, model_version, publication, at=at)
+            return snapshots.publish(
+                *(connection, as_of.date(), data_digest, model_version, publication),
+                results_digest=results_digest,
+                at=at,
+            )
 
     def snapshot(self) -> Snapshot:
         """The snapshot in force; Empty before the first."""
@@ -140,7 +147,10 @@ class Store:
         return found
 
     def apply(self, decision: Decision, at: datetime) -> Applied:
-        """Keep an evaluation's outcome with its audit events, atomically; again, it changes nothing."""
+        """Keep an evaluation's outcome with its audit events, atomically; again, it changes nothing.
+
+        An evaluation of earlier data than the store knows changes nothing either; `stale` says so.
+        """
         with writing(self._engine) as connection:
             return alert_rows.apply(connection, decision, at)
 
@@ -150,7 +160,7 @@ class Store:
             return alert_rows.unresolved(connection)
 
     def alerts(self, chosen: AlertFilter, limit: int, cursor: str | None = None) -> Page:
-        """Alerts, the most money at risk first."""
+        """Alerts, the most money at risk first, in the order of `warning.alerts.rank`."""
         with reading(self._engine) as connection:
             found = snapshots.current(connection)
             return alert_rows.page(connection, found.snapshot_id if found else None, chosen, limit, cursor)
@@ -165,10 +175,20 @@ class Store:
             return to_frame(found, columns), alert_rows.events(connection, alert_id)
 
     def thresholds(
-        self, sku: str | None = None, location: str | None = None, *, limit: int, cursor: str | None = None
+        self,
+        sku: str | None = None,
+        location: str | None = None,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        of: Snapshot | None = None,
     ) -> Page:
-        """Thresholds in force by sku, location and date."""
-        return self._page("thresholds", {"sku": sku, "location": location}, limit, cursor)
+        """Thresholds by sku, location and date.
+
+        of: the snapshot as `watched` gave it; None is the one in force or the cursor's
+        """
+        snapshot = of or self.watched(sku, location, cursor)
+        return self._page(thresholds, snapshot, {"sku": sku, "location": location}, limit, cursor)
 
     def orders(
         self,
@@ -178,9 +198,12 @@ class Store:
         *,
         limit: int,
         cursor: str | None = None,
+        of: Snapshot | None = None,
     ) -> Page:
-        """Recommended orders of the snapshot in force."""
-        return self._page("orders", {"sku": sku, "location": location, "supplier": supplier}, limit, cursor)
+        """Recommended orders; `of` as for thresholds."""
+        snapshot = of or self.watched(sku, location, cursor)
+        filters = {"sku": sku, "location": location, "supplier": supplier}
+        return self._page(orders, snapshot, filters, limit, cursor)
 
     def item(self, sku: str, location: str) -> Item:
         """Everything about one sku at one location; Missing where it is not watched."""
@@ -194,18 +217,25 @@ class Store:
             found = alert_rows.page(connection, snapshot.snapshot_id, chosen, CHUNK, None)
         return Item(snapshot, position, levels, plan, found.rows)
 
-    def watched(self, sku: str | None, location: str | None) -> Snapshot:
-        """The snapshot in force, after making sure that it knows the sku and the location."""
+    def watched(self, sku: str | None, location: str | None, cursor: str | None = None) -> Snapshot:
+        """The snapshot in force, or the one whose pages `cursor` turns; Missing where it lacks the place."""
         snapshot = self.snapshot()
         with reading(self._engine) as connection:
+            snapshot = snapshots.of_cursor(connection, snapshot, cursor)
             known = snapshots.is_watched(connection, snapshot, sku, location)
         if not known and (sku, location) != (None, None):
-            what = " at ".join(f"{value!r}" for value in (sku, location) if value is not None)
-            raise Missing(
-                f"{what} is not watched as of {snapshot.as_of}; "
-                f"check the spelling, or see what is: GET /v1/thresholds"
-            )
+            raise _missing(snapshot, sku, location)
         return snapshot
+
+    def check_known(self, sku: str | None, location: str | None) -> None:
+        """Missing where the place is neither watched now nor was ever the matter of an alert."""
+        snapshot = self.snapshot()
+        with reading(self._engine) as connection:
+            if (sku, location) != (None, None) and not (
+                snapshots.is_watched(connection, snapshot, sku, location)
+                or alert_rows.is_known(connection, sku, location)
+            ):
+                raise _missing(snapshot, sku, location)
 
     def valid_until(self, snapshot: Snapshot) -> date | None:
         """Last date on which all of a snapshot's thresholds are valid; None where it has none."""
@@ -228,9 +258,21 @@ class Store:
                 expiry,
             )
 
-    def _page(self, table: str, filters: dict[str, str | None], limit: int, cursor: str | None) -> Page:
-        snapshot = self.watched(filters["sku"], filters["location"])
+    def _page(
+        self,
+        table: Table,
+        snapshot: Snapshot,
+        filters: dict[str, str | None],
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
         with reading(self._engine) as connection:
-            snapshot = snapshots.of_cursor(connection, snapshot, cursor)
-            source = {"thresholds": thresholds, "orders": orders}[table]
-            return snapshots.page(connection, source, snapshot, filters, limit=limit, cursor=cursor)
+            return snapshots.page(connection, table, snapshot, filters, limit=limit, cursor=cursor)
+
+
+def _missing(snapshot: Snapshot, sku: str | None, location: str | None) -> Missing:
+    what = " at ".join(f"{value!r}" for value in (sku, location) if value is not None)
+    return Missing(
+        f"{what} is not watched as of {snapshot.as_of}; "
+        f"check the spelling, or see what is: GET /v1/thresholds"
+    )

@@ -11,6 +11,7 @@ from serving.results import Results, to_records
 from serving.store.store import Item
 from serving.web.overview import Line, line
 from serving.web.words import Words
+from warning.rules import TIERS
 
 PAST = 120  # periods of history that a chart shows
 LEVELS = ("safety_stock", "reorder_point", "order_up_to", "overstock_level")
@@ -30,7 +31,10 @@ class Part:
 
 @dataclass(frozen=True)
 class ItemView:
-    """What the template shows of an item; a mapping is empty where nothing is known."""
+    """What the template shows of an item; a mapping is empty where nothing is known.
+
+    worst: the highest tier of its open alerts; None where all is well
+    """
 
     position: Mapping[str, Any]
     levels: Mapping[str, Any]
@@ -38,6 +42,7 @@ class ItemView:
     orders: list[dict[str, Any]]
     open_alerts: list[Line]
     past_alerts: list[Line]
+    worst: str | None
     charts: dict[str, Any]
     table: list[dict[str, Any]]
 
@@ -48,17 +53,25 @@ def item_view(item: Item, results: Results, words: Words) -> ItemView:
     levels = (to_records(item.thresholds) or [{}])[0]
     as_of = pd.Timestamp(item.snapshot.as_of)
     frames = {
-        name: results.read(name, as_of, sku=position["sku"], location=position["location"])
+        name: results.read(
+            name,
+            as_of,
+            run=item.snapshot.results_digest,
+            sku=position["sku"],
+            location=position["location"],
+        )
         for name in ("history", "forecast", "risk", "inbound")
     }
     found = [line(row, words) for row in to_records(item.alerts)]
+    open_alerts = [each for each in found if each.alert["resolved_on"] is None]
     return ItemView(
         position=position,
         levels=levels,
         parts=parts(levels),
         orders=to_records(item.orders),
-        open_alerts=[each for each in found if each.alert["resolved_on"] is None],
+        open_alerts=open_alerts,
         past_alerts=[each for each in found if each.alert["resolved_on"] is not None],
+        worst=max((each.alert["tier"] for each in open_alerts), key=TIERS.index, default=None),
         charts=charts(frames, position, levels, as_of),
         table=table(frames),
     )

@@ -117,7 +117,6 @@ class Pages:
         text = self._templates.get_template(template).render(
             t=words,
             today=self._today(),
-            path=request.url.path,
             languages=[
                 (name, phrases(name)["language"], request.url.include_query_params(lang=name).query)
                 for name in LANGUAGES

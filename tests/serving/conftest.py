@@ -122,8 +122,8 @@ def open_shop(folder: Path, url: str) -> Shop:
     facts, thresholds, orders, decision, outputs = make_rows()
     store, results = Store.open(url), Results(folder / "results")
     made = Shop(url, folder, store, results, facts, thresholds, orders, decision)
-    results.write(AS_OF, outputs)
-    store.publish(AS_OF, "data-1", "model-1", made.tables, at=AT)
+    run = results.write(AS_OF, outputs)
+    store.publish(AS_OF, "data-1", "model-1", made.tables, results_digest=run, at=AT)
     store.apply(decision, AT)
     return made
 

@@ -2,7 +2,8 @@
 
 import io
 import json
-import logging
+import shutil
+import socket
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -19,8 +20,10 @@ from serving.api.app import create_app
 from serving.api.schemas import AlertLife, AlertPage, ForecastPage, PlanPage, RiskPage, ThresholdPage
 from serving.settings import Settings
 from serving.store.database import open_engine
+from serving.store.store import Store
 
 DAY = date(2026, 3, 9)
+AS_OF = pd.Timestamp("2026-03-08")
 LISTS = {
     "/v1/forecasts": ForecastPage,
     "/v1/forecasts?cumulative=true": ForecastPage,
@@ -142,7 +145,7 @@ def test_an_etag_answers_304_until_the_content_changes(new_shop: Any) -> None:
     assert len(others | {tag}) == 4
     # Other facts, the same thresholds: what the asker holds is still true.
     tables = {**new_shop.tables, "positions": new_shop.facts.assign(on_hand=1.0)}
-    new_shop.store.publish(new_shop.as_of, "data-1b", "model-1", tables, at=new_shop.at)
+    new_shop.store.publish(AS_OF, "data-1b", "model-1", tables, at=new_shop.at)
     assert client.get("/v1/thresholds", headers={"If-None-Match": tag}).status_code == 304
     changed = {**tables, "thresholds": new_shop.thresholds.assign(safety_stock=9.0)}
     new_shop.store.publish(new_shop.as_of, "data-1c", "model-1", changed, at=new_shop.at)
@@ -163,10 +166,75 @@ def test_pages_do_not_mix_two_runs(new_shop: Any) -> None:
     client = client_of(app_of(new_shop))
     first = client.get("/v1/thresholds?limit=10").json()
     zero = {**new_shop.tables, "thresholds": new_shop.thresholds.assign(safety_stock=0.0)}
-    new_shop.store.publish(new_shop.as_of, "data-2", "model-2", zero, at=new_shop.at)
-    second = client.get("/v1/thresholds", params={"limit": 10, "cursor": first["next_cursor"]}).json()
+    risks = client.get("/v1/risk?limit=10").json()
+    tag = client.get("/v1/thresholds?limit=10").headers["etag"]
+    later = new_shop.as_of + pd.Timedelta(days=1)
+    less = {"risk": new_shop.results.read("risk", new_shop.as_of).assign(stockout_probability=0.0)}
+    run = new_shop.results.write(later, less)
+    new_shop.store.publish(later, "data-2", "model-2", zero, results_digest=run, at=new_shop.at)
+    answer = client.get("/v1/thresholds", params={"limit": 10, "cursor": first["next_cursor"]})
+    second = answer.json()
     assert all(row["safety_stock"] > 0 for row in second["data"])
+    assert (second["as_of"], answer.headers["etag"] == tag) == ("2026-03-08", False)
     assert client.get("/v1/thresholds?limit=1").json()["data"][0]["safety_stock"] == 0.0
+    more = client.get("/v1/risk", params={"limit": 10, "cursor": risks["next_cursor"]}).json()
+    assert more["as_of"] == "2026-03-08"
+    assert all(row["stockout_probability"] > 0 for row in more["data"])
+    fresh = client.get("/v1/risk?limit=10").json()
+    assert fresh["as_of"] == "2026-03-09"
+    assert all(row["stockout_probability"] == 0 for row in fresh["data"])
+
+
+def test_what_the_run_did_not_write_is_said(new_shop: Any) -> None:
+    client = client_of(app_of(new_shop))
+    run = new_shop.results.write(new_shop.as_of, {"inbound": new_shop.results.read("inbound", AS_OF)})
+    new_shop.store.publish(AS_OF, "data-2", "model-2", new_shop.tables, results_digest=run, at=new_shop.at)
+    for form in ("json", "csv", "ndjson", "arrow"):
+        body = problem(client.get(f"/v1/risk?format={form}"), 404)
+        assert "left no risk" in body["detail"]
+        assert "forestock run" in body["remedy"]
+    shutil.rmtree(new_shop.folder / "results")
+    assert "not among the results" in problem(client.get("/v1/forecasts?format=csv"), 503)["detail"]
+
+
+def test_a_table_without_rows_has_its_header(new_shop: Any) -> None:
+    client = client_of(app_of(new_shop))
+    none = new_shop.results.read("risk", AS_OF).iloc[:0]
+    run = new_shop.results.write(AS_OF, {"risk": none})
+    tables = {**new_shop.tables, "orders": new_shop.orders.iloc[:0]}
+    new_shop.store.publish(AS_OF, "data-2", "model-2", tables, results_digest=run, at=new_shop.at)
+    assert client.get("/v1/risk?format=csv").text.startswith("sku,location,date,horizon,")
+    assert client.get("/v1/risk").json()["total"] == 0
+    assert client.get("/v1/plan?format=csv").text.startswith("kind,sku,location,")
+    arrow = client.get("/v1/risk?format=arrow")
+    assert "stockout_probability" in pa.ipc.open_stream(arrow.content).schema.names
+
+
+def test_alerts_of_what_is_no_longer_watched_are_found(new_shop: Any) -> None:
+    gone = new_shop.decision.opened.iloc[0]
+    here = (new_shop.facts["sku"] == gone["sku"]) & (new_shop.facts["location"] == gone["location"])
+    tables = {**new_shop.tables, "positions": new_shop.facts[~here]}
+    new_shop.store.publish(AS_OF, "data-2", "model-2", tables, at=new_shop.at)
+    client = client_of(app_of(new_shop))
+    place = {"sku": gone["sku"], "location": gone["location"]}
+    (row,) = client.get("/v1/alerts", params=place).json()["data"]
+    assert row["alert_id"] == gone["alert_id"]
+    problem(client.get("/v1/thresholds", params=place), 404)
+
+
+def test_why_the_store_is_out_of_reach_is_for_the_log(caplog: Any, new_shop: Any) -> None:
+    url = "postgresql+psycopg://127.0.0.1:1/d?user=u&password=secret"
+    store = Store(open_engine(url))
+    client = client_of(create_app(Settings(workspace=new_shop.folder), store, new_shop.results))
+    answers = [client.get("/readyz"), client.get("/v1/thresholds"), client.get("/")]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert "the store is out of reach" in answer.text
+        assert "127.0.0.1:1" not in answer.text
+        assert "secret" not in answer.text
+    assert len([line for line in caplog.messages if "127.0.0.1:1/d cannot be used" in line]) == 3
+    assert answers[1].headers["x-request-id"] in caplog.text
+    assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize("url", LISTS)
@@ -275,14 +343,15 @@ def test_metrics_count_requests_by_route_and_alerts_by_tier(new_shop: Any) -> No
     assert "forestock_items 60.0" in found
 
 
-def test_the_edge(api: TestClient, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "serving.access"):
-        answer = api.get("/v1/alerts?q=secret", headers={"X-Request-ID": "from-the-caller.1"})
+def test_the_edge(api: TestClient, shop: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    app_of(shop)  # a second application in the process adds no second line
+    answer = api.get("/v1/alerts?q=secret", headers={"X-Request-ID": "from-the-caller.1"})
     assert answer.headers["x-request-id"] == "from-the-caller.1"
-    line = json.loads(caplog.records[-1].message)
+    written = capsys.readouterr().err
+    line = json.loads(written)
     assert (line["request_id"], line["path"], line["status"]) == ("from-the-caller.1", "/v1/alerts", 200)
     assert line["bytes"] == len(answer.content)
-    assert "secret" not in caplog.text
+    assert "secret" not in written
     assert api.get("/healthz", headers={"X-Request-ID": "bad id\t"}).headers["x-request-id"] != "bad id\t"
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -301,10 +370,25 @@ def test_the_service_answers_by_its_own_names_only(api: TestClient, host: str, s
         assert "call it by one of these names" in problem(answer, 400)["remedy"]
 
 
-def test_a_service_for_all_interfaces_answers_by_any_name(shop: Any) -> None:
-    settings = Settings(workspace=shop.folder, host="0.0.0.0")
-    client = client_of(create_app(settings, shop.store, shop.results, today=lambda: DAY))
-    assert client.get("/healthz", headers={"Host": "stock.example"}).status_code == 200
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_service_for_all_interfaces_answers_by_address_and_by_the_names_it_was_told(
+    shop: Any, host: str
+) -> None:
+    settings = Settings(workspace=shop.folder, host=host)
+    app = create_app(settings, shop.store, shop.results, today=lambda: DAY, hosts=["Stock.example"])
+    answers = {
+        name: client_of(app).get("/healthz", headers={"Host": name}).status_code
+        for name in ("192.168.1.7:8000", "[fe80::1]:8000", "localhost", "stock.example", "evil.example", "")
+    }
+    assert list(answers.values()) == [200, 200, 200, 200, 400, 400]
+    assert client_of(app).get("/healthz", headers={"Host": socket.gethostname()}).status_code == 200
+
+
+def test_a_service_of_one_address_answers_by_it(shop: Any) -> None:
+    for host, name in (("::1", "[::1]:8000"), ("10.0.0.5", "10.0.0.5"), ("Shop.Example", "shop.example:80")):
+        app = create_app(Settings(workspace=shop.folder, host=host), shop.store, shop.results)
+        assert client_of(app).get("/healthz", headers={"Host": name}).status_code == 200
+        assert client_of(app).get("/healthz", headers={"Host": "10.0.0.6"}).status_code == 400
 
 
 def test_an_unforeseen_failure_tells_nothing_of_its_inside(new_shop: Any, caplog: Any) -> None:

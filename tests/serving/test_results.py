@@ -1,6 +1,8 @@
 """Results: whole or not at all, found by item, the same bytes every time."""
 
 import json
+import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from ingestion.errors import Problem
 from serving import results as module
-from serving.results import Results, to_arrow, to_csv, to_ndjson, write_table
+from serving.results import Absent, Lost, Results, to_arrow, to_csv, to_ndjson, write_table
 from serving.store.paging import BadCursor
 
 MIXED = pd.DataFrame(
@@ -87,28 +89,110 @@ def test_a_writer_that_dies_leaves_the_run_before(new_shop: Any, monkeypatch: py
         pd.testing.assert_frame_equal(new_shop.results.read(name, new_shop.as_of), frame)
     monkeypatch.undo()
     new_shop.results.write(new_shop.as_of, other)
-    files = list((new_shop.folder / "results" / "2026-03-08").iterdir())
-    assert (
-        len(files) == len(module.TABLES) + 1
-    )  # the interrupted run's files are gone, as is every temporary one
+    folder = new_shop.folder / "results" / "2026-03-08"
+    assert list(folder.glob(".*")) == []
+    # Both runs, whole: tables and manifest each, and which of them came last.
+    assert len(list(folder.iterdir())) == 2 * (len(module.TABLES) + 1) + 1
+
+
+def frame_of(value: float) -> dict[str, pd.DataFrame]:
+    days = pd.DataFrame({"sku": ["a"], "location": ["s"], "date": pd.to_datetime(["2026-03-09"])})
+    return {"forecast": days.assign(mean=value)}
+
+
+def test_two_runs_for_one_date_leave_each_other_alone(tmp_path: Path) -> None:
+    results, as_of = Results(tmp_path), pd.Timestamp("2026-03-08")
+    first, second = (results.write(as_of, frame_of(value)) for value in (1.0, 2.0))
+    assert [results.read("forecast", as_of, run=run)["mean"][0] for run in (first, second, "")] == [1, 2, 2]
+    assert results.write(as_of, frame_of(1.0)) == first
+    assert results.read("forecast", as_of)["mean"][0] == 1.0
+
+
+def age(folder: Path) -> None:
+    """Let two days pass, each file as much later than the one before as it was."""
+    for path in folder.iterdir():
+        moment = path.stat().st_mtime - 2 * module.GRACE
+        os.utime(path, (moment, moment))
+
+
+def test_old_files_go_when_no_recent_manifest_names_them(tmp_path: Path) -> None:
+    results, as_of = Results(tmp_path), pd.Timestamp("2026-03-08")
+    runs = []
+    for value in range(module.KEPT + 2):
+        runs.append(results.write(as_of, frame_of(float(value))))
+        (tmp_path / "2026-03-08" / ".left-by-a-killed-run").touch()
+        age(tmp_path / "2026-03-08")
+    for run in runs[2:]:
+        assert len(results.read("forecast", as_of, run=run)) == 1
+    with pytest.raises(Lost, match=r"not among the results.*forestock run"):
+        results.page("forecast", as_of, run=runs[0], limit=1)
+    results.write(as_of, frame_of(-1.0))
+    assert not list((tmp_path / "2026-03-08").glob(".left*"))
+    names = sorted(path.name.partition("-")[0] for path in (tmp_path / "2026-03-08").iterdir())
+    assert names == ["forecast"] * 3 + ["manifest"] * 3 + ["manifest.json"]
+
+
+def test_a_reader_ends_what_it_began_after_the_file_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GROUP", 10)
+    results, as_of = Results(tmp_path), pd.Timestamp("2026-03-08")
+    days = pd.DataFrame({"sku": "a", "location": "s", "date": pd.date_range("2026-03-09", periods=95)})
+    results.write(as_of, {"forecast": days})
+    reading = results.stream("forecast", as_of)
+    for path in (tmp_path / "2026-03-08").glob("*"):
+        path.unlink()
+    assert sum(len(part) for part in reading) == 95
+
+
+def test_a_file_swept_up_under_the_reader_is_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, as_of = Results(tmp_path), pd.Timestamp("2026-03-08")
+    results.write(as_of, frame_of(1.0))
+    digest, asked = results.digest, []
+
+    def just_before(name: str, day: pd.Timestamp, run: str = "") -> str:
+        asked.append(name)
+        return "forecast-gone.parquet" if len(asked) == 1 else digest(name, day, run)
+
+    monkeypatch.setattr(results, "digest", just_before)
+    assert results.read("forecast", as_of)["mean"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_files_are_open_to_whom_the_umask_says(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_table(MIXED, tmp_path / "a.csv")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.csv").stat().st_mode & 0o777 == mode
 
 
 def test_writing_the_same_again_writes_no_table(new_shop: Any) -> None:
     folder = new_shop.folder / "results" / "2026-03-08"
-    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.parquet")}
+    before = {path.name: path.stat().st_ino for path in folder.glob("*.parquet")}
     new_shop.results.write(
         new_shop.as_of, {name: new_shop.results.read(name, new_shop.as_of) for name in module.TABLES}
     )
-    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.parquet")} == before
+    assert {path.name: path.stat().st_ino for path in folder.glob("*.parquet")} == before
 
 
 def test_what_no_run_wrote_is_empty(tmp_path: Path) -> None:
     results, as_of = Results(tmp_path), pd.Timestamp("2026-03-08")
     assert results.read("risk", as_of, sku="a").empty
-    assert results.page("risk", as_of, limit=5).total == 0
-    assert list(results.stream("risk", as_of)) == []
+    for ask in (partial(results.page, limit=5), results.stream, results.digest):
+        with pytest.raises(Lost, match=r"not among the results"):
+            ask("risk", as_of)
     results.write(as_of, {"inbound": pd.DataFrame(columns=["sku", "location", "date", "quantity"])})
     assert results.read("inbound", as_of, sku="a", location="b").empty
+    (nothing,) = results.stream("inbound", as_of)
+    assert list(nothing) == ["sku", "location", "date", "quantity"]
+    assert results.read("risk", as_of).empty
+    for ask in (partial(results.page, limit=5), results.stream, results.digest):
+        with pytest.raises(Absent, match="left no risk; it needs counted stock"):
+            ask("risk", as_of)
     with pytest.raises(Problem, match="no table 'nope'; use one of forecast"):
         results.read("nope", as_of)
 

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -18,8 +20,9 @@ from serving.store.database import Unavailable, migrate, open_engine
 from serving.store.paging import BadCursor, open_cursor, write_cursor
 from serving.store.schema import metadata
 from serving.store.store import Empty, Missing, Store
+from warning.alerts import rank
 from warning.engine import Decision, evaluate
-from warning.rules import default_rules
+from warning.rules import TIERS, default_rules
 
 ALL = AlertFilter(state="all")
 
@@ -64,7 +67,10 @@ def test_opening_again_changes_nothing_and_a_newer_store_is_refused(database: st
 def test_publishing_the_same_again_changes_nothing(any_shop: Any) -> None:
     before = everything(any_shop.url)
     later = any_shop.at + timedelta(hours=1)
-    same = any_shop.store.publish(any_shop.as_of, "data-1", "model-1", any_shop.tables, at=later)
+    run = any_shop.store.snapshot().results_digest
+    same = any_shop.store.publish(
+        any_shop.as_of, "data-1", "model-1", any_shop.tables, results_digest=run, at=later
+    )
     assert same == any_shop.store.snapshot()
     assert everything(any_shop.url) == before
 
@@ -78,6 +84,19 @@ def test_other_content_is_another_snapshot_and_the_old_one_is_kept(any_shop: Any
     assert any_shop.store.thresholds(limit=1).rows["safety_stock"].tolist() == [1.0]
     rows = everything(any_shop.url)
     assert len(rows["thresholds"]) == 2 * len(any_shop.thresholds)
+
+
+def test_what_is_published_again_is_in_force_again(any_shop: Any) -> None:
+    first = any_shop.store.snapshot()
+    raised = {**any_shop.tables, "thresholds": any_shop.thresholds.assign(safety_stock=1.0)}
+    publish = partial(any_shop.store.publish, any_shop.as_of, "data-1", "model-1", at=any_shop.at)
+    publish(raised, results_digest=first.results_digest)
+    back = publish(any_shop.tables, results_digest=first.results_digest)
+    assert back == any_shop.store.snapshot()
+    assert back.snapshot_id == first.snapshot_id
+    # Other results of the same rows are another publication.
+    assert publish(any_shop.tables, results_digest="other").snapshot_id != first.snapshot_id
+    assert any_shop.store.snapshot().results_digest == "other"
 
 
 def test_a_run_on_older_data_does_not_displace_the_present(any_shop: Any) -> None:
@@ -157,8 +176,32 @@ def test_a_decision_that_comes_late_takes_nothing_back(any_shop: Any) -> None:
     any_shop.store.apply(tuesday, any_shop.at + timedelta(days=2))
     before = everything(any_shop.url)
     late = replace(monday, opened=monday.opened.iloc[:0])
-    assert any_shop.store.apply(late, any_shop.at + timedelta(days=3)) == Applied(0, 0, 0)
+    assert any_shop.store.apply(late, any_shop.at + timedelta(days=3)) == Applied(0, 0, 0, stale=True)
     assert everything(any_shop.url) == before
+
+
+def test_an_evaluation_of_earlier_data_opens_nothing(any_shop: Any) -> None:
+    healthy = any_shop.facts.assign(
+        stockout_probability=0.0,
+        on_hand=any_shop.facts["order_up_to"],
+        projected=any_shop.facts["order_up_to"],
+    )
+    any_shop.store.apply(again(any_shop, healthy), any_shop.at)
+    past = any_shop.facts.assign(data_as_of=any_shop.as_of - pd.Timedelta(days=10))
+    for day, facts in ((-10, past), (5, past), (-10, any_shop.facts)):
+        before = everything(any_shop.url)
+        decision = again(any_shop, facts, days=day)
+        assert len(decision.opened) > 0
+        assert any_shop.store.apply(decision, any_shop.at) == Applied(0, 0, 0, stale=True)
+        assert everything(any_shop.url) == before
+
+
+def test_what_was_published_without_an_alert_makes_earlier_evaluations_late(
+    empty_store: Store, shop: Any
+) -> None:
+    empty_store.publish(shop.as_of + pd.Timedelta(days=20), "d", "m", shop.tables, at=shop.at)
+    assert empty_store.apply(shop.decision, shop.at) == Applied(0, 0, 0, stale=True)
+    assert empty_store.open_alerts().empty
 
 
 def test_an_alert_that_returns_on_the_day_it_began_opens_again_but_an_old_one_does_not(any_shop: Any) -> None:
@@ -172,7 +215,8 @@ def test_an_alert_that_returns_on_the_day_it_began_opens_again_but_an_old_one_do
     back = any_shop.store.apply(again(any_shop, any_shop.facts, days=0), any_shop.at)
     assert back.opened == len(any_shop.decision.opened)
     any_shop.store.apply(again(any_shop, healthy, days=1), any_shop.at + timedelta(days=1))
-    assert any_shop.store.apply(any_shop.decision, any_shop.at + timedelta(days=1)) == Applied(0, 0, 0)
+    late = any_shop.store.apply(any_shop.decision, any_shop.at + timedelta(days=1))
+    assert late == Applied(0, 0, 0, stale=True)
     assert any_shop.store.open_alerts().empty
 
 
@@ -219,6 +263,24 @@ def test_pages_of_alerts_run_from_most_to_least_money_without_gap_or_repeat(any_
     assert money[-1] == -1.0  # what was never counted has unknown money, and comes last
 
 
+def test_the_worklist_has_the_order_of_the_warning_room(any_shop: Any) -> None:
+    opened = any_shop.decision.opened
+    rng = np.random.default_rng(3)
+    units, tiers = rng.choice([np.nan, 0.0, 5.0, 7.5], len(opened)), rng.choice(TIERS, len(opened))
+    money = rng.choice([np.nan, np.nan, 0.0, 10.1], len(opened))
+    changed = opened.assign(units_at_risk=units, tier=tiers, money_at_risk=money, change="same")
+    nothing = opened.iloc[:0]
+    any_shop.store.apply(Decision(opened=nothing, updated=changed, resolved=nothing), any_shop.at)
+    expected = rank(any_shop.store.open_alerts())["alert_id"].tolist()
+    assert any_shop.store.alerts(ALL, 1000).rows["alert_id"].tolist() == expected
+    page = any_shop.store.alerts(ALL, 4)
+    seen = page.rows["alert_id"].tolist()
+    while page.next_cursor:
+        page = any_shop.store.alerts(ALL, 4, page.next_cursor)
+        seen += page.rows["alert_id"].tolist()
+    assert seen == expected
+
+
 def test_pages_stay_put_while_alerts_come_and_go(any_shop: Any) -> None:
     order = any_shop.store.alerts(ALL, 1000).rows["alert_id"].tolist()
     first = any_shop.store.alerts(AlertFilter(), 5)
@@ -252,6 +314,9 @@ def test_a_cursor_answers_its_own_question_only(shop: Any) -> None:
             shop.store.alerts(AlertFilter(), 1, broken)
     with pytest.raises(BadCursor):
         shop.store.thresholds(limit=1, cursor=cursor)
+    for number in (True, 2**70, -1):
+        with pytest.raises(BadCursor):
+            shop.store.thresholds(limit=1, cursor=write_cursor([number], ["a"]))
     asked, after = open_cursor(shop.store.thresholds(limit=1).next_cursor)
     for changed in (after[:1], [*after[:2], "tomorrow"], [None, *after[1:]]):
         with pytest.raises(BadCursor, match="was changed"):
@@ -304,6 +369,9 @@ def test_what_is_not_there_is_said_with_a_remedy(shop: Any, empty_store: Store, 
         Store.open("mysql://u:secret@h/d")
     with pytest.raises(Unavailable, match="cannot be used") as refused:
         Store.open("postgresql://u:secret@127.0.0.1:1/d")
+    assert "secret" not in str(refused.value)
+    with pytest.raises(Unavailable, match="cannot be used") as refused:
+        Store.open("postgresql://127.0.0.1:1/d?user=u&password=secret")
     assert "secret" not in str(refused.value)
     (tmp_path / "text.db").write_text("this is no database, it is a text of some length" * 30)
     with pytest.raises(Problem, match="cannot be used"):

@@ -19,6 +19,7 @@ from serving.web import pages
 from serving.web.item import charts, parts
 from serving.web.overview import item_url, order_by
 from serving.web.words import LANGUAGES, Words, phrases
+from warning.engine import Decision
 
 DAY = date(2026, 3, 9)
 TEMPLATES = Path(pages.__file__).parent / "templates"
@@ -96,6 +97,26 @@ def test_a_chosen_language_is_kept(shop: Any) -> None:
     assert 'lang="zh-CN"' in client.get("/").text
     assert 'lang="en"' in client.get("/?lang=en").text
     assert "set-cookie" not in client.get("/?lang=xx").headers
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "/items/A%2FB-1000/Old%20Town", "/?tier=notice"])
+def test_the_language_switch_stays_on_the_page(web: TestClient, path: str) -> None:
+    page = web.get(f"http://127.0.0.1:8000{path}").text
+    links = [html.unescape(link) for link in re.findall(r'<a href="([^"]*)" lang=', page)]
+    asked = "tier=notice&" if "tier" in path else ""
+    assert links == [f"?{asked}lang={language}" for language in LANGUAGES]
+
+
+def test_an_item_wears_its_worst_tier(new_shop: Any) -> None:
+    worst = new_shop.decision.opened.iloc[0]
+    mild = worst.to_frame().T.assign(alert_id="m", fingerprint="m", rule="other", tier="notice")
+    rich = mild.assign(money_at_risk=float(worst["money_at_risk"]) * 2).infer_objects()
+    assert worst["tier"] == "critical"
+    nothing = rich.iloc[:0]
+    new_shop.store.apply(Decision(opened=rich, updated=nothing, resolved=nothing), new_shop.at)
+    page = client_of(new_shop).get(item_url(worst["sku"], worst["location"])).text
+    tiers = re.findall(r'<span class="severity is-(\w+)"', page)
+    assert tiers == ["critical", "notice", "critical"]  # the header, then the alerts by money
 
 
 def test_filters_and_pages(web: TestClient, shop: Any) -> None:

@@ -28,11 +28,13 @@ def _snapshots() -> None:
         sa.Column("snapshot_id", sa.Integer, nullable=False),
         sa.Column("as_of", sa.Date, nullable=False),
         *_words("data_digest", "model_version", "content_digest", "thresholds_digest", nullable=False),
+        *_words("results_digest", nullable=False),
         sa.Column("created_at", sa.DateTime, nullable=False),
+        sa.Column("published", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("snapshot_id", name="pk_snapshots"),
         sa.UniqueConstraint(
-            *("as_of", "data_digest", "model_version", "content_digest"),
-            name="uq_snapshots_as_of_data_digest_model_version_content_digest",
+            *("as_of", "data_digest", "model_version", "content_digest", "results_digest"),
+            name="uq_snapshots_publication",
         ),
     )
 
