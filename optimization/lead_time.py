@@ -5,6 +5,7 @@ questions put to it. Receipts of an item on a lane lean on those of the lane (su
 these on the supplier's, these on its contract or else on all suppliers'.
 """
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from optimization.contract import promised_pmf, read_terms, spread_of
 from optimization.pooling import MIDDLE, pool
 from optimization.receipts import observe
 
+log = logging.getLogger(__name__)
 LEVELS = [[], ["supplier"], ["supplier", "location"], ["supplier", "location", "sku"]]
 WORDS = ["receipts of all suppliers", "receipts of the supplier", "receipts of supplier × lane"]
 WORDS += ["receipts of supplier × lane × item"]
@@ -66,6 +68,11 @@ class LeadTimes:
         return (self.distributions @ np.arange(self.distributions.shape[1]))[self.which]
 
     @property
+    def typical(self) -> np.ndarray:
+        """(m,) the mean in whole periods, rounded up: the lead time where one number must do."""
+        return np.ceil(self.mean - 1e-9).astype(np.int64)
+
+    @property
     def sd(self) -> np.ndarray:
         """(m,) periods."""
         values = np.arange(self.distributions.shape[1])
@@ -114,8 +121,16 @@ def learn_lead_times(
         lead_time_sd_days (0 = certain: taken as it is, whatever the receipts say)
     default_days: mean lead time where there is neither a receipt nor a contract
     half_life_days: after this many days a receipt counts half
+    Order rows that cannot be used are logged with their number.
     """
     seen = observe(supply_orders, period, as_of, half_life_days)
+    if seen.set_aside:
+        log.warning(
+            "lead times are learned without %d order rows: %s; correct ordered_on and received_on in "
+            "supply_orders and load it again",
+            sum(seen.set_aside.values()),
+            ", ".join(f"{reason} ({count})" for reason, count in seen.set_aside.items()),
+        )
     rows, never, lost_after = _without_lost(seen.rows)
     terms = read_terms(sourcing, default_days, spread_of(rows))
     promised = promised_pmf(terms["days"].to_numpy(), terms["sd"].to_numpy(), period)

@@ -1,8 +1,11 @@
 """Planning: what to order now, net of what is on its way, in quantities that can be ordered.
 
-It owns the choice of the quantity on the grid {0, moq, moq + lot, …}: for a service target the largest
-that keeps the position within the order-up-to level, for a cost target the cheapest.
+It owns the choice of the quantity on the grid {0, moq, moq + lot, …}. Whether an order is due the reorder
+point alone decides. Its quantity is the largest that keeps the position within the order-up-to level; for a
+cost target without a cost of ordering the cheapest.
 """
+
+import logging
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,7 @@ import pandas as pd
 from forecasting.cumulative import CumulativeDemand
 from optimization.explanation import amount
 from optimization.lead_time import LeadTimes
-from optimization.position import Inbound
+from optimization.position import Inbound, due_within
 from optimization.protection import ProtectionDemand, protection_demand
 from optimization.thresholds import round_up
 
@@ -18,7 +21,7 @@ COLUMNS = [
     "kind", "sku", "location", "supplier", "quantity", "order_on", "arrives_on", "unit_cost", "cost",
     "position", "reason", "reason_zh", "on_hand", "reserved", "inbound",
 ]  # fmt: skip
-LIKELY = 0.5  # chance of coming in time from which an open order counts
+log = logging.getLogger(__name__)
 
 
 def recommend_orders(
@@ -34,13 +37,13 @@ def recommend_orders(
     """Orders to place at the start of the next period, COLUMNS; series that need none have no row.
 
     All frames row by row as demand. An order is due where the position is below the reorder point:
-    on hand - reserved + open orders that come within the protection interval with a chance of at least
-    LIKELY. What comes later does not help against what the order is for.
+    on hand - reserved + inbound, the open orders that likely come within the protection interval
+    (position.due_within). What comes later does not help against what the order is for.
     cost: money, order_cost included; NaN where the unit cost is unknown
     A series never counted (on_hand NaN) is not planned.
     """
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    coming = outstanding(demand.keys, inbound, np.ceil(lead_times.mean).astype(np.int64) + review)
+    coming = due_within(demand.keys, inbound, lead_times.typical + review)
     free = (position["on_hand"] - position["reserved"]).to_numpy(dtype=float) + coming
     due = free < thresholds["reorder_point"].to_numpy() - 1e-6
     over = protection_demand(demand, lead_times, review)
@@ -50,7 +53,8 @@ def recommend_orders(
     # With a fraction of a unit on the way no quantity may fit between the two levels: then the lower counts.
     missing = thresholds["reorder_point"].to_numpy() - free
     quantity = np.maximum(quantity, on_grid(missing, least, lot, np.ceil))
-    by_cost = (targets["measure"] == "cost").to_numpy() & due
+    # A cost of ordering is in the order-up-to level already, through the economic order quantity.
+    by_cost = (targets["measure"] == "cost").to_numpy() & due & ~(supply["order_cost"].to_numpy() > 0)
     if by_cost.any():
         quantity[by_cost] = cheapest(over.take(by_cost), supply[by_cost], targets[by_cost], free[by_cost])
     quantity = np.minimum(quantity, _sellable(over, supply, free, demand.period.days))
@@ -68,21 +72,24 @@ def recommend_orders(
         inbound=coming,
         reorder_point=thresholds["reorder_point"].to_numpy(),
     )
-    out = out[due & (quantity > 0)].reset_index(drop=True)
+    wanted = due & (quantity > 0)
+    _tell_of_minimum(supply[wanted])
+    out = out[wanted].reset_index(drop=True)
     return out.assign(
         reason=_reasons(out, ENGLISH, " More would not sell within its shelf life."),
         reason_zh=_reasons(out, CHINESE, "再多则保质期内卖不完。"),
     )[COLUMNS]
 
 
-def outstanding(keys: pd.DataFrame, inbound: Inbound, interval: np.ndarray) -> np.ndarray:
-    """(n,) units of open orders that likely come within each series' `interval`, (n,) periods."""
-    index = keys[["sku", "location"]].assign(interval=interval, row=np.arange(len(keys)))
-    orders = inbound.orders[["sku", "location", "quantity"]].merge(index, on=["sku", "location"], how="left")
-    known = orders["row"].notna().to_numpy()
-    near = inbound.within(orders["interval"].fillna(0).to_numpy()) >= LIKELY
-    counted = orders[known & near]
-    return np.bincount(counted["row"].astype(np.int64), counted["quantity"], minlength=len(keys))
+def _tell_of_minimum(supply: pd.DataFrame) -> None:
+    given = supply.loc[supply["minimum_order_value"] > 0, "supplier"]
+    if len(given):
+        log.warning(
+            "sourcing.minimum_order_value is not applied: %d recommended orders go to suppliers that ask for "
+            "one (%s); check each supplier's total before sending",
+            len(given),
+            ", ".join(sorted(given.unique())[:5]),
+        )
 
 
 def order_grid(supply: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -111,25 +118,25 @@ def on_grid(units: np.ndarray, least: np.ndarray, lot: np.ndarray, toward: np.uf
 def cheapest(
     over: ProtectionDemand, supply: pd.DataFrame, targets: pd.DataFrame, free: np.ndarray
 ) -> np.ndarray:
-    """(n,) quantity on the grid with the lowest expected cost h·R·E[y - D]⁺ + p·E[D - y]⁺ + K·(q > 0).
+    """(n,) quantity on the grid, above 0, with the lowest expected cost h·R·E[y - D]⁺ + p·E[D - y]⁺.
 
     y = position + quantity against demand over lead time + review. The cost is convex in y, so the best
-    quantity of the grid lies beside the newsvendor level, or is none.
+    quantity of the grid lies beside the newsvendor level. None is no choice: an order that is due and not
+    placed would leave the shelf short for longer than the one interval that is weighed here.
+    free: (n,) position, below the newsvendor level
     """
     least, lot = order_grid(supply)
     level = over.quantile(targets["target"].to_numpy(dtype=float)[:, None])[:, 0]
     level = round_up(level, supply["whole"].to_numpy(dtype=bool))
-    options = np.stack(
-        [np.zeros(len(free)), *(on_grid(level - free, least, lot, f) for f in (np.floor, np.ceil))]
-    )
+    options = np.stack([on_grid(level - free, least, lot, side) for side in (np.floor, np.ceil)])
     held = targets["holding_cost"].to_numpy() * np.maximum(supply["review_periods"].to_numpy(), 1)
-    missed, fixed = targets["shortage_cost"].to_numpy(), supply["order_cost"].to_numpy()
-    mean = over.shortage(np.zeros(len(free)))
+    missed, mean = targets["shortage_cost"].to_numpy(), over.shortage(np.zeros(len(free)))
     costs = []
     for option in options:
         reach = np.maximum(free + option, 0.0)
         short = over.shortage(reach) + np.maximum(-(free + option), 0.0)
-        costs.append(held * (reach - mean + over.shortage(reach)) + missed * short + fixed * (option > 0))
+        cost = held * (reach - mean + over.shortage(reach)) + missed * short
+        costs.append(np.where(option > 0, cost, np.inf))
     return options[np.argmin(np.round(costs, 9), axis=0), np.arange(len(free))]
 
 

@@ -1,9 +1,9 @@
 """The position of each series: what is on the shelf, what is on its way, and when that is likely to come.
 
-It owns the arrival of open orders. An order with a promise arrives around the promise as late as its
-supplier usually is; one without, as long after its placing as its lead time says; in both cases given
-that it has not arrived yet. So an order far ahead does not hide a stockout, and an overdue one is
-neither counted as here nor forgotten.
+It owns the count rolled forward to the as-of date, and the arrival of open orders. An order with a promise
+arrives around the promise as late as its supplier usually is; one without, as long after its placing as its
+lead time says; in both cases given that it has not arrived yet. So an order far ahead does not hide a
+stockout, and an overdue one is neither counted as here nor forgotten.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,9 @@ import pandas as pd
 from ingestion.periods import Period
 from optimization.lead_time import LeadTimes, learn_lead_times
 from optimization.receipts import first_start, open_lines, whole_periods
+
+SERIES = ["sku", "location"]
+LIKELY = 0.5  # chance of coming in time from which an open order counts
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Inbound:
 
     def of(self, keys: pd.DataFrame) -> "Inbound":
         """Only the orders of the series in `keys`."""
-        index = pd.MultiIndex.from_frame(keys[["sku", "location"]])
-        wanted = pd.MultiIndex.from_frame(self.orders[["sku", "location"]]).isin(index)
+        index = pd.MultiIndex.from_frame(keys[SERIES])
+        wanted = pd.MultiIndex.from_frame(self.orders[SERIES]).isin(index)
         return Inbound(self.orders[wanted].reset_index(drop=True), self.arrival[wanted])
 
     def within(self, steps: np.ndarray) -> np.ndarray:
@@ -42,20 +45,84 @@ class Inbound:
         return reached[np.arange(len(reached)), last]
 
 
-def on_shelf(keys: pd.DataFrame, stock: pd.DataFrame | None) -> pd.DataFrame:
-    """The latest count of each key, in the keys' order: sku, location, on_hand, reserved, counted_on.
+def on_shelf(
+    keys: pd.DataFrame,
+    stock: pd.DataFrame,
+    demand: pd.DataFrame,
+    supply_orders: pd.DataFrame,
+    period: Period,
+    as_of: pd.Timestamp,
+) -> pd.DataFrame:
+    """What is on the shelf at the end of the period `as_of`: the latest count of each key, rolled forward.
 
-    on_hand: NaN where it was never counted; reserved: 0 where not given
+    Columns, in the keys' order: sku, location, on_hand, reserved, counted_on, rolled.
+    stock, demand, supply_orders: contract tables; what is dated after the period does not count
+    on_hand: counted + rolled; NaN where it was never counted; reserved: as counted, 0 where not given
+    rolled: units received less units sold or sent elsewhere since the count, which holds at the end of the
+        period of its date. It never takes the shelf below nothing: what was sold then had come unrecorded.
     """
-    columns = ["sku", "location", "as_of", "on_hand", "reserved"]
-    table = (pd.DataFrame() if stock is None else stock).reindex(columns=columns)
-    table = table.astype({"sku": "str", "location": "str", "on_hand": "float64", "reserved": "float64"})
-    latest = table.sort_values("as_of", kind="stable").drop_duplicates(["sku", "location"], keep="last")
-    out = keys[["sku", "location"]].reset_index(drop=True)
-    out = out.merge(latest.rename(columns={"as_of": "counted_on"}), on=["sku", "location"], how="left")
-    return out.assign(reserved=out["reserved"].fillna(0.0))[
-        ["sku", "location", "on_hand", "reserved", "counted_on"]
-    ]
+    out = _counts(keys, stock, period, as_of)
+    counted = out["on_hand"].to_numpy(dtype=float)
+    known, now = out["counted_on"].notna().to_numpy(), period.index(as_of)[0]
+    since = np.full(len(out), now)
+    since[known] = period.index(pd.DatetimeIndex(out["counted_on"][known]))
+    arrived, sent = _movements(supply_orders)
+    sold = demand.reindex(columns=[*SERIES, "date", "quantity"])
+    index = pd.MultiIndex.from_frame(out[SERIES])
+    moved = [_since(flow, index, since, now, period) for flow in (arrived, sold, sent)]
+    on_hand = np.maximum(counted + moved[0] - moved[1] - moved[2], np.minimum(counted, 0.0))
+    return out.assign(on_hand=on_hand, rolled=on_hand - counted)
+
+
+def _counts(keys: pd.DataFrame, stock: pd.DataFrame, period: Period, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The latest count of each key by the end of the period: sku, location, on_hand, reserved, counted_on."""
+    table = stock.reindex(columns=[*SERIES, "on_hand", "reserved", "as_of"])
+    table = table.rename(columns={"as_of": "counted_on"}).astype(
+        {"sku": "str", "location": "str", "on_hand": "float64", "reserved": "float64"}
+    )
+    table["counted_on"] = pd.to_datetime(table["counted_on"])
+    table = table[(table["counted_on"] <= period.end(as_of)) & table["on_hand"].notna()]
+    latest = table.sort_values("counted_on", kind="stable").drop_duplicates(SERIES, keep="last")
+    out = keys[SERIES].reset_index(drop=True).merge(latest, on=SERIES, how="left")
+    return out.assign(reserved=out["reserved"].fillna(0.0))
+
+
+def _movements(supply_orders: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Receipts at their location; and transfers, on the day they leave the location that supplies them."""
+    columns = [*SERIES, "supplier", "kind", "quantity", "ordered_on", "received_on", "received_quantity"]
+    orders = supply_orders.reindex(columns=columns)
+    done = orders[orders["received_on"].notna()]
+    units = done["received_quantity"].fillna(done["quantity"])
+    arrived = done[SERIES].assign(date=done["received_on"], quantity=units)
+    sent = done.assign(location=done["supplier"], date=done["ordered_on"], quantity=units)
+    return arrived, sent.loc[done["kind"] == "transfer", [*SERIES, "date", "quantity"]]
+
+
+def _since(
+    flow: pd.DataFrame, index: pd.MultiIndex, since: np.ndarray, now: int, period: Period
+) -> np.ndarray:
+    """(n,) units of `flow` (sku, location, date, quantity) after each series' period `since`, up to `now`."""
+    dates = pd.to_datetime(flow["date"])
+    first = period.dates(np.array([since.min(initial=now) + 1]))[0]
+    flow = flow[(dates >= first) & (dates < period.dates(np.array([now + 1]))[0])]
+    row = index.get_indexer(pd.MultiIndex.from_frame(flow[SERIES]))
+    later = (row >= 0) & (period.index(pd.DatetimeIndex(flow["date"])) > since[row])
+    units = np.nan_to_num(flow["quantity"].to_numpy(dtype=float))
+    return np.bincount(row[later], units[later], minlength=len(index))
+
+
+def due_within(keys: pd.DataFrame, inbound: Inbound, interval: np.ndarray) -> np.ndarray:
+    """(n,) units of open orders that more likely than not are on the shelf within `interval`, (n,) periods.
+
+    What an alert and an order count as on the way: the one within the lead time (LeadTimes.typical), the
+    other within lead time and review.
+    """
+    row = pd.MultiIndex.from_frame(keys[SERIES]).get_indexer(pd.MultiIndex.from_frame(inbound.orders[SERIES]))
+    known = row >= 0
+    steps = np.zeros(len(row), dtype=np.int64)
+    steps[known] = np.asarray(interval, dtype=np.int64)[row[known]]
+    near = known & (inbound.within(steps) >= LIKELY)
+    return np.bincount(row[near], inbound.orders["quantity"].to_numpy(dtype=float)[near], minlength=len(keys))
 
 
 def expect_arrivals(
@@ -94,7 +161,7 @@ def expect_arrivals(
 
 def _arrival(orders: pd.DataFrame, lead_times: LeadTimes, as_of: pd.Timestamp, steps: int) -> np.ndarray:
     period = lead_times.period
-    soon = np.where(lead_times.sd > 0, np.maximum(np.ceil(lead_times.mean), 1), 1)
+    soon = np.where(lead_times.sd > 0, np.maximum(lead_times.typical, 1), 1)
     now = period.index(as_of)[0]
     placed, promise = orders["ordered_on"], orders["promised_on"]
     promise = promise.where(~(promise < placed))  # promised before it was placed: no promise

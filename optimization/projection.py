@@ -39,7 +39,8 @@ class Arrivals(NamedTuple):
     """Open orders of series i are entries offset[i] … offset[i + 1].
 
     quantity: (k,) units; reached: (k, H) chance of being on the shelf by each step
-    fresh: (u, H) the same for an order placed today; which: (n,) row of it for each series
+    fresh: (u, H) the same for an order placed today, if it ever comes; which: (n,) row of it for each
+    series; never: (n,) chance that it does not
     """
 
     offset: np.ndarray
@@ -47,6 +48,7 @@ class Arrivals(NamedTuple):
     reached: np.ndarray
     fresh: np.ndarray
     which: np.ndarray
+    never: np.ndarray
 
 
 class Shelf(NamedTuple):
@@ -88,7 +90,7 @@ def _arrivals(keys: pd.DataFrame, lead_times: LeadTimes, inbound: Inbound, horiz
     # Lead time 0 is on the shelf from step 1 on.
     fresh = np.cumsum(_to_width(lead_times.distributions, horizon), axis=1)
     quantity = inbound.orders["quantity"].to_numpy(dtype=float)[order]
-    return Arrivals(offset, quantity, reached, fresh, lead_times.which)
+    return Arrivals(offset, quantity, reached, fresh, lead_times.which, lead_times.never)
 
 
 def _to_width(rows: np.ndarray, width: int) -> np.ndarray:
@@ -108,8 +110,9 @@ def _project(
     for i in range(n):
         first, last = arrivals.offset[i], arrivals.offset[i + 1]
         steps = np.empty((count, last - first), dtype=np.int64)
+        comes = max(1.0 - arrivals.never[i], 1e-12)
         for s in range(count):
-            fresh[s] = np.searchsorted(arrivals.fresh[arrivals.which[i]], draws[0, s])
+            fresh[s] = np.searchsorted(arrivals.fresh[arrivals.which[i]], draws[0, s] / comes)
             for j in range(first, last):
                 shuffle = 1 + (j - first) % (len(draws) - 1)
                 steps[s, j - first] = np.searchsorted(arrivals.reached[j], draws[shuffle, s])

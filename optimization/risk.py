@@ -57,7 +57,8 @@ def stockout_risk(
     wanted = np.arange(1, horizon + 1) if steps is None else np.asarray(steps, dtype=np.int64)
     at, count = wanted - 1, len(demand.keys)
     allowed = 1.0 - targets["target"].to_numpy(dtype=float)
-    last = latest_order(risk.stockout, lead_times.distributions, lead_times.which, allowed)
+    placed = (lead_times.distributions, lead_times.which, lead_times.never)
+    last = latest_order(risk.stockout, placed, allowed)
     dates = demand.period.dates(demand.period.index(demand.as_of)[0] + np.maximum(last, 1))
     order_by = pd.Series(dates).where(last > 0)
     out = (
@@ -80,26 +81,30 @@ def stockout_risk(
 
 @njit(cache=True, nogil=True)
 def latest_order(
-    stockout: np.ndarray, lead_times: np.ndarray, which: np.ndarray, allowed: np.ndarray
+    stockout: np.ndarray, placed: tuple[np.ndarray, np.ndarray, np.ndarray], allowed: np.ndarray
 ) -> np.ndarray:
     """(n,) last step at whose start an order still comes before the shelf is empty; 0 if beyond the horizon.
 
-    stockout: (n, H) chance of having run out by the end of each step; lead_times: (u, Lmax + 1) chances;
-    which: (n,) row of them; allowed: (n,) chance of coming too late that is accepted
+    stockout: (n, H) chance of having run out by the end of each step
+    placed: (u, Lmax + 1) chances of the lead time if the order comes; (n,) row of them; (n,) chance that
+        it never comes
+    allowed: (n,) chance of coming too late that is accepted
     An order at step k with lead time l is there from step k + l on, so it is late if the shelf was out by
-    the end of step k + l - 1. Step 1, today's order, is given even where that is too late.
+    the end of step k + l - 1; one that never comes, if the shelf is ever out. Step 1, today's order, is
+    given even where that is too late.
     """
+    lead_times, which, never = placed
     n, horizon = stockout.shape
     out = np.zeros(n, dtype=np.int64)
     for i in range(n):
         if not stockout[i, horizon - 1] > allowed[i]:
             continue
         for k in range(1, horizon + 1):
-            late = 0.0
+            late = never[i] * stockout[i, horizon - 1]
             for lead in range(lead_times.shape[1]):
                 before = min(k + lead - 1, horizon)
                 if before > 0:
-                    late += lead_times[which[i], lead] * stockout[i, before - 1]
+                    late += (1.0 - never[i]) * lead_times[which[i], lead] * stockout[i, before - 1]
             if late > allowed[i]:
                 out[i] = max(k - 1, 1)
                 break

@@ -4,7 +4,9 @@ It owns the choice of the policy row and the money behind it: what holding a uni
 one costs, and the service level that balances the two.
 """
 
+import logging
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -12,11 +14,13 @@ import pandas as pd
 from ingestion.errors import DataError
 from ingestion.periods import Period
 
+log = logging.getLogger(__name__)
 MEASURES = ("cycle_service", "fill_rate", "cost")
 COLUMNS = ["measure", "target", "holding_rate", "holding_cost", "shortage_cost", "unmet", "overstock_factor"]
 NUMBERS = ["target", "holding_rate", "holding_cost", "shortage_cost", "overstock_factor"]
 WORDS = ["selector", "measure", "unmet"]
 DIMENSIONS = ("location", "category", "sku")  # a later one is more specific
+NAMED = 5  # selectors that a warning names
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def set_targets(
     holding_cost: money per unit and period; from the rate and unit cost where not given
     shortage_cost: money per unit short; else the margin, the price or the unit cost; 0 if all are unknown
     target: for `cost` the newsvendor level, where both costs are known; else the default cycle service
+    A selector that fits no row, and rows whose costs are unknown, are logged: neither stops the others.
     """
     defaults = defaults or Defaults()
     chosen = _chosen(supply, policies)
@@ -58,6 +63,7 @@ def set_targets(
     shortage = chosen["shortage_cost"].fillna(pd.Series(loss))
     balance = cost_target(holding, shortage, supply["review_periods"])
     by_cost = (chosen["measure"] == "cost") & np.isfinite(balance)
+    _tell_of_unknown_costs(int(((chosen["measure"] == "cost") & ~by_cost).sum()), defaults.target)
     measure = chosen["measure"].where((chosen["measure"] != "cost") | by_cost)
     out["measure"] = measure.fillna("cycle_service")
     out["target"] = np.where(
@@ -96,6 +102,7 @@ def _chosen(supply: pd.DataFrame, policies: pd.DataFrame | None) -> pd.DataFrame
     table = table.reindex(columns=["selector", *COLUMNS]).reset_index(drop=True)
     table = table.astype(dict.fromkeys(NUMBERS, "float64") | dict.fromkeys(WORDS, "object"))
     _check(table)
+    _tell_of_strangers(table["selector"].dropna().astype("str"), supply)
     row = pd.Series(np.nan, index=range(len(supply)))
     for dimension in (None, *DIMENSIONS):
         names = table["selector"].astype("str").str.removeprefix(f"{dimension}:")
@@ -103,6 +110,36 @@ def _chosen(supply: pd.DataFrame, policies: pd.DataFrame | None) -> pd.DataFrame
         words = supply[dimension].reset_index(drop=True) if dimension else pd.Series("*", index=row.index)
         row = words.map(fits).astype(float).fillna(row)
     return table.reindex(row.to_numpy()).reset_index(drop=True)
+
+
+def _tell_of_strangers(selectors: pd.Series, supply: pd.DataFrame) -> None:
+    """Log the selectors that fit no row; often a slip of the pen, or an item without series today."""
+    words = {name: set(supply[name].dropna().astype("str")) for name in DIMENSIONS}
+    fitting = {"*"}.union(*words.values(), *({f"{n}:{word}" for word in words[n]} for n in DIMENSIONS))
+    strangers = [name for name in selectors if name not in fitting]
+    if not strangers or supply.empty:
+        return
+    known, shown = sorted(fitting), []
+    for name in strangers[:NAMED]:
+        close = get_close_matches(name, known, n=2)
+        shown.append(repr(name) + (f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""))
+    log.warning(
+        "%d policy selectors fit no series and hold for nothing: %s%s; write a sku, category or location of "
+        "today's data, or *",
+        len(strangers),
+        ", ".join(shown),
+        ", …" if len(strangers) > NAMED else "",
+    )
+
+
+def _tell_of_unknown_costs(count: int, target: float) -> None:
+    if count:
+        log.warning(
+            "measure cost falls back to cycle service %g for %d series whose costs are unknown; give "
+            "unit_cost and unit_price of their items, or holding_cost and shortage_cost in the policy",
+            target,
+            count,
+        )
 
 
 def _check(table: pd.DataFrame) -> None:

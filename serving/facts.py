@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecasting.cumulative import CumulativeDemand
 from optimization.lead_time import LeadTimes
-from optimization.position import Inbound
+from optimization.position import SERIES, Inbound, due_within
 
 ITEM = ["name", "category", "subcategory", "brand", "lifecycle", "unit_price"]
 LEVELS = ["safety_stock", "reorder_point", "order_up_to", "overstock_level"]
@@ -40,17 +40,20 @@ def assemble_facts(
     supply, lead_times, thresholds, position: row by row as demand
     risk: long, all periods of the forecast; None where no stock was ever counted
     orders: recommended orders, at most one counted per series (the first)
+    inbound is what likely comes within the lead time: what an alert may still count on before an order placed
+    today could help. The order's own arithmetic counts lead time and review.
     """
     n, days = len(demand.keys), demand.period.days
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    lead = np.ceil(lead_times.mean - 1e-9).astype(np.int64)
+    lead = lead_times.typical
     step = np.clip(lead + review, 1, demand.horizon)
     facts = demand.keys[["sku", "location"]].reset_index(drop=True)
     about = items.drop_duplicates("sku").reindex(columns=["sku", *ITEM])
     facts = facts.merge(about, on="sku", how="left", sort=False)
     facts["unit_cost"] = supply["unit_cost"].to_numpy()
     facts[["on_hand", "reserved"]] = position[["on_hand", "reserved"]].to_numpy()
-    facts = facts.assign(**_inbound(demand.keys, inbound, lead))
+    facts["inbound"] = due_within(demand.keys, inbound, lead)
+    facts = facts.assign(**_overdue(demand.keys, inbound))
     used = np.where(lead > 0, demand.mean[np.arange(n), np.clip(lead, 1, demand.horizon) - 1], 0.0)
     facts["projected"] = facts["on_hand"] - facts["reserved"] + facts["inbound"] - used
     facts[LEVELS] = thresholds[LEVELS].to_numpy()
@@ -74,19 +77,15 @@ def assemble_facts(
     return facts.assign(order_quantity=facts["order_quantity"].fillna(0.0))
 
 
-def _inbound(keys: pd.DataFrame, inbound: Inbound, lead: np.ndarray) -> dict[str, np.ndarray]:
-    """Units likely to arrive within the lead time, and overdue units with the supplier that owes the most."""
-    index = pd.MultiIndex.from_frame(keys[["sku", "location"]])
-    row = index.get_indexer(pd.MultiIndex.from_frame(inbound.orders[["sku", "location"]]))
-    known = row >= 0
-    quantity = inbound.orders["quantity"].to_numpy(dtype=float)
-    likely = known & (inbound.within(np.where(known, lead[row], 0)) >= EXPECTED)
-    late = known & inbound.orders["overdue"].to_numpy(dtype=bool)
+def _overdue(keys: pd.DataFrame, inbound: Inbound) -> dict[str, np.ndarray]:
+    """Overdue units, and the supplier that owes the most of them."""
+    index = pd.MultiIndex.from_frame(keys[SERIES])
+    row = index.get_indexer(pd.MultiIndex.from_frame(inbound.orders[SERIES]))
+    late = (row >= 0) & inbound.orders["overdue"].to_numpy(dtype=bool)
     owed = inbound.orders.assign(row=row)[late].sort_values("quantity", ascending=False, kind="stable")
     supplier = owed.drop_duplicates("row").set_index("row")["supplier"].reindex(range(len(keys)))
     return {
-        "inbound": np.bincount(row[likely], weights=quantity[likely], minlength=len(keys)),
-        "late": np.bincount(row[late], weights=quantity[late], minlength=len(keys)),
+        "late": np.bincount(owed["row"], weights=owed["quantity"], minlength=len(keys)),
         "late_supplier": supplier.to_numpy(dtype=object),
     }
 

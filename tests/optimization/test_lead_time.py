@@ -114,6 +114,20 @@ def test_dirty_rows_are_set_aside_and_counted():
     }
 
 
+def test_rows_set_aside_are_told(caplog):
+    wrong = order(5, ago=100, received_on=AS_OF - pd.Timedelta(days=300))
+    learn(table(order(5), wrong, order(7, ordered_on=pd.NaT), order(8, ordered_on=pd.NaT)))
+    (record,) = caplog.records
+    said = record.getMessage()
+    assert said.startswith("lead times are learned without 3 order rows: ")
+    assert "no order date (2)" in said
+    assert "received before it was ordered (1)" in said
+    assert "correct ordered_on and received_on" in said
+    caplog.clear()
+    learn(table(order(5), order(7)))
+    assert not caplog.records
+
+
 def test_each_receipt_counts_by_its_share():
     line = {"order_id": "1", "line": "1", "quantity": 10.0}
     first = order(4, received_quantity=6.0) | line

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
-from optimization.planning import COLUMNS, cheapest, on_grid, outstanding, recommend_orders
-from optimization.position import Inbound, on_shelf
+from optimization.planning import COLUMNS, cheapest, on_grid, recommend_orders
+from optimization.position import Inbound
 from optimization.protection import protection_demand
 from optimization.thresholds import derive_thresholds
 
@@ -18,6 +18,7 @@ DAYS = 28
 def terms(**more) -> pd.DataFrame:
     plain = {"sku": "item 0000", "location": "shop", "supplier": "maker", "unit_cost": 2.0, "moq": 0.0}
     plain |= {"lot_size": 0.0, "review_periods": 1, "order_cost": 0.0, "shelf_life_days": np.nan}
+    plain |= {"minimum_order_value": np.nan}
     return pd.DataFrame([plain | {"whole": True} | more])
 
 
@@ -105,21 +106,70 @@ def test_a_short_shelf_life_caps_the_order(plan):
     assert tight["reason"].iloc[0].endswith("More would not sell within its shelf life.")
 
 
-@pytest.mark.parametrize("fixed", [0.0, 3.0, 60.0])
-@pytest.mark.parametrize("on_hand", [0.0, 9.0, 12.0, 15.0])
-def test_the_cheapest_quantity_against_brute_force(usual_demand, lead_time_of, fixed, on_hand):
+@pytest.mark.parametrize("on_hand", [0.0, 5.0, 9.0, 11.0])
+@pytest.mark.parametrize("holding", [0.2, 0.9])
+def test_the_cheapest_quantity_against_brute_force(usual_demand, lead_time_of, holding, on_hand):
     demand = usual_demand(np.array([4.0]), DAYS, poisson)
-    supply = terms(moq=6.0, lot_size=4.0, order_cost=fixed)
+    supply = terms(moq=6.0, lot_size=4.0)
     over = protection_demand(demand, lead_time_of({2: 1.0}), np.array([1]))
-    found = cheapest(over, supply, aims(target=1 / 1.2), np.array([on_hand])).item()
+    targets = aims(target=1 / (1 + holding), holding_cost=holding)
+    found = cheapest(over, supply, targets, np.array([on_hand])).item()
     law, values = poisson(12), np.arange(80)
     cost = {}
-    for quantity in [0, *range(6, 60, 4)]:
+    for quantity in range(6, 60, 4):
         left = on_hand + quantity - values
-        per_value = 0.2 * np.maximum(left, 0) + 1.0 * np.maximum(-left, 0)
-        cost[quantity] = law.pmf(values) @ per_value + fixed * (quantity > 0)
+        cost[quantity] = law.pmf(values) @ (holding * np.maximum(left, 0) + np.maximum(-left, 0))
     best = min(cost, key=lambda quantity: cost[quantity])
     assert found == best or cost[found] <= cost[best] + 0.1  # the models' grid of levels is coarse
+    assert found in cost
+
+
+def due_by_cost(usual_demand, lead_time_of, on_hand: np.ndarray, holding: float, **more):
+    """Levels and orders of a cost target: demand 1 a day, margin 4, lead time 7, review 1."""
+    n = len(on_hand)
+    demand = usual_demand(np.ones(n), DAYS, poisson)
+    keys = demand.keys[["sku"]].assign(review_periods=1)
+    supply = pd.concat([terms(sku=sku, **more) for sku in keys["sku"]], ignore_index=True)
+    level = 4 / (4 + holding)
+    one = aims(measure="cost", target=level, holding_cost=holding, shortage_cost=4.0)
+    targets, lead_times = pd.concat([one] * n, ignore_index=True), lead_time_of({7: 1.0}, n)
+    thresholds = derive_thresholds(demand, supply, lead_times, targets)
+    position = demand.keys.assign(on_hand=on_hand, reserved=0.0)
+    orders = recommend_orders(
+        demand, supply, lead_times, targets, thresholds=thresholds, position=position, inbound=coming()
+    )
+    return thresholds, orders
+
+
+def test_a_dear_order_never_leaves_the_shelf_empty(usual_demand, lead_time_of):
+    """Ordering costs 50, more than a day's shortage of one unit ever does: below the reorder point it is
+    placed all the same, in the economic quantity √(2 · 50 · 1 / .04) = 50 above the reorder point."""
+    levels, orders = due_by_cost(usual_demand, lead_time_of, np.array([0.0]), 0.04, order_cost=50.0)
+    point, up_to = levels[["reorder_point", "order_up_to"]].iloc[0]
+    assert up_to == point + 49
+    assert orders["quantity"].tolist() == [up_to]
+
+
+@pytest.mark.parametrize("order_cost", [0.0, 5.0, 50.0])
+@pytest.mark.parametrize("moq", [0.0, 7.0, 200.0])
+@pytest.mark.parametrize("holding", [0.04, 1.5])
+def test_a_cost_target_orders_wherever_one_is_due(usual_demand, lead_time_of, order_cost, moq, holding):
+    """Below the reorder point always, above it never; within the order-up-to level."""
+    on_hand = np.arange(40.0)
+    levels, orders = due_by_cost(usual_demand, lead_time_of, on_hand, holding, order_cost=order_cost, moq=moq)
+    due = on_hand < levels["reorder_point"].to_numpy()
+    assert 0 < due.sum() < len(due)
+    assert orders["position"].tolist() == on_hand[due].tolist()
+    assert (orders["quantity"] >= max(moq, 1.0)).all()
+    assert (orders["position"] + orders["quantity"] <= levels["order_up_to"][due].to_numpy() + 1e-6).all()
+
+
+def test_a_minimum_value_is_told_not_applied(plan, caplog):
+    assert plan(10.0, supply=terms(minimum_order_value=500.0))["quantity"].tolist() == [8]
+    assert "minimum_order_value is not applied: 1 recommended orders" in caplog.text
+    caplog.clear()
+    assert plan(100.0, supply=terms(minimum_order_value=500.0)).empty
+    assert not caplog.records
 
 
 @given(units=st.floats(-50, 500), least=st.integers(1, 60), lot=st.integers(1, 24), down=st.booleans())
@@ -130,21 +180,3 @@ def test_the_grid_against_a_search(units, least, lot, down):
         np.array([units]), np.array([float(least)]), np.array([float(lot)]), np.floor if down else np.ceil
     )
     assert found.tolist() == [near if units > 1e-6 else 0]
-
-
-def test_orders_of_unknown_series_are_ignored(usual_demand):
-    keys = usual_demand(np.array([4.0, 4.0]), DAYS, poisson).keys
-    inbound = coming((1, 5), (2, 7))
-    inbound.orders["sku"] = ["item 0001", "stranger"]
-    assert outstanding(keys, inbound, np.array([3, 3])).tolist() == [0, 5]
-
-
-def test_the_latest_count_is_the_position():
-    keys = pd.DataFrame({"sku": ["a", "b"], "location": ["x", "x"]})
-    days = pd.to_datetime(["2024-01-02", "2024-01-01"])
-    stock = pd.DataFrame({"sku": "a", "location": "x", "as_of": days, "on_hand": [5.0, 9.0]})
-    found = on_shelf(keys, stock)
-    assert found["on_hand"].tolist()[0] == 5
-    assert np.isnan(found["on_hand"].tolist()[1])
-    assert found["reserved"].tolist() == [0, 0]
-    assert on_shelf(keys, None)["on_hand"].isna().all()

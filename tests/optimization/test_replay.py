@@ -43,6 +43,23 @@ def test_periodic_review_reaches_the_textbook_service_and_fill_rate():
     assert got["fill_rate"] == pytest.approx(0.903163, abs=0.002)
 
 
+@pytest.mark.parametrize(
+    ("lead", "target", "waits", "leaves"),
+    [(7, 0.8, 0.834, 0.925), (7, 0.95, 0.963, 0.980), (2, 0.95, 0.962, 0.971)],
+)
+def test_backorder_levels_serve_more_where_sales_are_lost(lead, target, waits, leaves):
+    """The same level, demand waiting or leaving: what left makes room, so the shelf is empty less often."""
+    level = poisson(4 * (lead + 1)).ppf(target)
+    demand = poisson_demand(4, (100, 1100))
+    waiting, lost = (
+        replay_thresholds(demand, level, level, lead, backorder=kind, warm_up=100) for kind in (True, False)
+    )
+    assert waiting.measures()["cycle_service"] == pytest.approx(waits, abs=0.006)
+    assert lost.measures()["cycle_service"] == pytest.approx(leaves, abs=0.006)
+    assert target < waiting.measures()["cycle_service"] < lost.measures()["cycle_service"]
+    assert 1 < lost.measures()["mean_stock"] / waiting.measures()["mean_stock"] < 1.15
+
+
 def test_fixed_quantity_reaches_the_textbook_fill_rate():
     # Lead-time demand N(100, 30) and no undershoot: half a unit a period, lead time N(200, 60) periods;
     # the position falls from s + 1/2 to s, where it is below s + 1/4 and the order goes out.

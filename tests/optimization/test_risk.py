@@ -1,5 +1,6 @@
 """Stockout risk: the textbook case to its last digit, an oracle of independent days, and laws."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -126,11 +127,36 @@ def test_backorders_wait_and_lost_sales_do_not():
 def test_latest_order_leaves_room_for_the_lead_time():
     """Out for sure by the end of day 6: with lead time 2 an order at the start of day 4 is there on day 6."""
     stockout = np.array([[0.0] * 5 + [1.0] * 5], dtype=np.float32)
-    two = np.array([[0.0, 0.0, 1.0]])
-    which = np.zeros(1, dtype=np.int64)
-    assert latest_order(stockout, two, which, np.array([0.05])).tolist() == [4]
-    assert latest_order(stockout, np.eye(9)[8:], which, np.array([0.05])).tolist() == [1]
-    assert latest_order(0.04 * stockout, two, which, np.array([0.05])).tolist() == [0]
+    two, accepted = np.array([[0.0, 0.0, 1.0]]), np.array([0.05])
+
+    def last(chances, lead, never=0.0):
+        placed = (lead, np.zeros(1, dtype=np.int64), np.array([never]))
+        return latest_order(chances, placed, accepted).tolist()
+
+    assert last(stockout, two) == [4]
+    assert last(stockout, np.eye(9)[8:]) == [1]
+    assert last(0.04 * stockout, two) == [0]
+    assert last(stockout, two, never=0.04) == [4]
+    # Out with chance .03 from day 3, for sure from day 6: coming or not, day 4's order is late with at
+    # least .96 × .03 + .04, day 1's (there on day 3) with .04 alone.
+    early = np.array([[0.0, 0.0, 0.03, 0.03, 0.03] + [1.0] * 5], dtype=np.float32)
+    assert last(early, two) == [4]
+    assert last(early, two, never=0.04) == [1]
+
+
+def test_an_order_that_may_never_come_averts_less(usual_demand, lead_time_of):
+    """A quarter of orders never arrive: that share of every later stockout no order placed today averts."""
+    demand = usual_demand(np.array([5.0]), DAYS, poisson)
+    shelf = Shelf(np.array([12.0]), np.array([False]), np.array([True]))
+    sure, doubtful = lead_time_of({2: 1.0}), replace(lead_time_of({2: 1.0}), never=np.array([0.25]))
+    one, two = (
+        project_stock(demand, shelf, lead, nothing(), DAYS, paths=4096, seed=2) for lead in (sure, doubtful)
+    )
+    assert_allclose(two.stockout, one.stockout)
+    assert_allclose(
+        two.early, 0.75 * one.early[:, 1:2].clip(0) * (np.arange(DAYS) >= 1) + 0.25 * one.stockout, atol=0.02
+    )
+    assert two.early_lost[0, -1] - one.early_lost[0, -1] == pytest.approx(0.25 * one.lost[0, -1], rel=0.1)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -41,7 +41,7 @@ def decide(demand, tables):
     lead_times = learn_lead_times(tables["supply_orders"], supply, DAY, as_of)
     targets = set_targets(supply, tables["policies"], DAY)
     thresholds = derive_thresholds(demand, supply, lead_times, targets)
-    position = on_shelf(demand.keys, tables["stock"])
+    position = on_shelf(demand.keys, tables["stock"], tables["demand"], tables["supply_orders"], DAY, as_of)
     inbound = expect_arrivals(tables["supply_orders"], tables["sourcing"], DAY, as_of, HORIZON)
     ahead = {"position": position, "inbound": inbound}
     risk = stockout_risk(demand, supply, lead_times, targets, **ahead)

@@ -261,6 +261,33 @@ def test_a_cost_target_is_the_newsvendor_level():
     assert [unknown["measure"], unknown["target"]] == ["cycle_service", 0.95]
 
 
+def test_a_cost_target_without_costs_is_told(caplog):
+    policies = pd.DataFrame({"selector": ["*", "item 0001"], "measure": ["cost", "fill_rate"], "target": 0.9})
+    supply = terms(3)
+    set_targets(supply, policies, DAY)
+    assert not caplog.records
+    supply.loc[[1, 2], "unit_cost"] = np.nan  # item 0001 has a target of its own
+    found = set_targets(supply, policies, DAY)
+    assert found["measure"].tolist() == ["cost", "fill_rate", "cycle_service"]
+    assert "cycle service 0.95 for 1 series whose costs are unknown; give unit_cost" in caplog.text
+
+
+def test_a_selector_that_fits_nothing_is_told_with_what_is_near(caplog):
+    words = ["itme 0000", "category:foood", "zzz", "*", "category:food", "item 0000", None]
+    policies = pd.DataFrame({"selector": words, "measure": "cycle_service", "target": 0.9})
+    assert set_targets(terms(), policies, DAY)["target"].tolist() == [0.9]
+    (record,) = caplog.records
+    said = record.getMessage()
+    assert said.startswith("3 policy selectors fit no series")
+    assert "'itme 0000' (did you mean 'item 0000'" in said
+    assert "'category:foood' (did you mean 'category:food'" in said
+    assert "'zzz';" in said
+    caplog.clear()
+    set_targets(terms(), policies[3:6], DAY)
+    set_targets(terms().iloc[:0], policies, DAY)  # no series today: nothing to compare with
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("target", [0.0, 1.0, 95.0])
 def test_impossible_targets_are_refused(target):
     policies = pd.DataFrame({"selector": ["*"], "measure": ["cycle_service"], "target": [target]})
