@@ -79,6 +79,21 @@ def test_a_count_is_rolled_forward_by_hand():
     assert found["reserved"].iloc[1] == 0
 
 
+def test_each_series_rolls_from_its_own_count():
+    """Item a counted on Monday, b on Tuesday: Tuesday's sale and receipt move a alone."""
+    stock = pd.concat(
+        [
+            dated("as_of", {"2024-01-01": 10.0}, "on_hand"),
+            dated("as_of", {"2024-01-02": 10.0}, "on_hand", sku="b"),
+        ]
+    )
+    days = {"2024-01-02": 3.0, "2024-01-03": 1.0}
+    sold = pd.concat([dated("date", days, "quantity", sku=sku) for sku in ("a", "b")])
+    orders = pd.concat([received({"2024-01-02": 7.0}, sku=sku) for sku in ("a", "b")])
+    found = on_shelf(KEYS, stock, sold, orders, DAY, pd.Timestamp("2024-01-03"))
+    assert found["on_hand"].tolist() == [10 + 7 - 3 - 1, 10 - 1]
+
+
 def test_a_count_holds_at_the_end_of_its_week():
     """Counted on Tuesday of the first week: what moves in that week is in the count, the next is not."""
     stock = dated("as_of", {"2024-01-02": 10.0}, "on_hand")
