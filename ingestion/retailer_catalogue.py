@@ -39,11 +39,11 @@ class Category:
 
 
 CATEGORIES = (
-    Category("beverages", ("tea drinks", "water", "juice"), 0.40, 205, 0.25, 0.6, 0.1, 0.012, 2.0, 6.0, 270),
-    Category("dairy", ("milk", "yoghurt"), 0.10, 190, 0.20, 0.3, 0.0, 0.004, 1.6, 9.0, 21),
+    Category("beverages", ("tea drinks", "water", "juice"), 0.40, 205, 0.25, 0.6, 0.1, 0.030, 2.0, 6.0, 270),
+    Category("dairy", ("milk", "yoghurt"), 0.10, 190, 0.20, 0.3, 0.0, 0.005, 1.6, 9.0, 21),
     Category("snacks", ("nuts", "biscuits", "sweets"), 0.20, 20, 0.30, 1.2, 0.3, 0.0, 2.2, 12.0, 180),
     Category("noodles", ("instant", "dried"), 0.15, 10, 0.10, -0.2, 0.2, -0.005, 1.8, 8.0, 240),
-    Category("ice cream", ("cones", "tubs"), 0.70, 205, 0.35, -0.1, 0.0, 0.020, 1.8, 15.0, 365),
+    Category("ice cream", ("cones", "tubs"), 0.70, 205, 0.35, -0.1, 0.0, 0.050, 1.8, 15.0, 365),
     Category("personal care", ("shampoo", "toothpaste"), 0.05, 170, 0.15, 0.2, 1.2, 0.0, 2.4, 30.0, 0),
     Category("household", ("paper", "cleaning"), 0.05, 350, 0.15, 0.4, 1.0, 0.0, 2.0, 20.0, 0),
     Category("tea and gifts", ("tea", "gift boxes"), 0.25, 30, 0.15, 2.0, 0.4, 0.0, 1.4, 60.0, 540),

@@ -222,8 +222,8 @@ def _shocks(rng: np.random.Generator, catalogue: Catalogue, days: int) -> np.nda
         noise = rng.normal(0, spread * np.sqrt(1 - memory**2), (rows, days + 60))
         return lfilter([1], [1, -memory], noise, axis=1)[:, 60:] - spread**2 / 2
 
-    store = draw(stores, 0.04, 0.6)
-    category = draw(len(CATEGORIES), 0.04, 0.85)
+    store = draw(stores, 0.06, 0.6)
+    category = draw(len(CATEGORIES), 0.06, 0.85)
     own = draw(items * stores, 0.14, 0.8).reshape(items, stores, days)
     return np.exp(own + store[None] + category[catalogue.category][:, None]).reshape(-1, days)
 

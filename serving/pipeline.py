@@ -134,8 +134,10 @@ def publish(walk: Walk, store: Store) -> None:
     }
     if walk.position["on_hand"].notna().any():
         larger["risk"] = walk.risk
-    Results(walk.settings.workspace / "results").write(walk.as_of, larger)
-    store.publish(walk.as_of, walk.digest, walk.model.version, tables, at=datetime.now(UTC))
+    written = Results(walk.settings.workspace / "results").write(walk.as_of, larger)
+    store.publish(
+        walk.as_of, walk.digest, walk.model.version, tables, results_digest=written, at=datetime.now(UTC)
+    )
 
 
 def _history(walk: Walk) -> pd.DataFrame:
@@ -160,19 +162,28 @@ def _inbound(walk: Walk) -> pd.DataFrame:
 
 
 def watch(walk: Walk) -> Watched:
-    """Evaluate the rules against the walk's facts, publish what they rest on, keep the alerts."""
+    """Evaluate the rules against the walk's facts, publish what they rest on, keep the alerts.
+
+    For a date before the one in force it tells what would have been raised and changes no alert.
+    """
     store = Store.open(walk.settings.database_url.get_secret_value())
     try:
         facts = walk.facts
+        latest = store.ready().snapshot
         publish(walk, store)
         walk.stage("evaluating warnings")
         today = walk.period.end(walk.as_of)
-        decision = evaluate(facts, walk.settings.rules, today, store.open_alerts(), walk.settings.currency)
-        store.apply(decision, datetime.now(UTC))
+        past = latest is not None and walk.as_of < pd.Timestamp(latest.as_of)
+        # What was known at an earlier date must be judged without the alerts that came later.
+        before = store.open_alerts().head(0) if past else store.open_alerts()
+        decision = evaluate(facts, walk.settings.rules, today, before, walk.settings.currency)
+        if past:
+            return Watched(walk.as_of, len(facts), rank(decision.opened), 0, 0)
+        applied = store.apply(decision, datetime.now(UTC))
         remaining = rank(store.open_alerts())
     finally:
         store.close()
-    return Watched(walk.as_of, len(facts), remaining, len(decision.opened), len(decision.resolved))
+    return Watched(walk.as_of, len(facts), remaining, applied.opened, applied.resolved)
 
 
 def run(settings: Settings, folder: Path | None, as_of: pd.Timestamp | None, stage: Stage) -> Watched:

@@ -182,8 +182,16 @@ class Walk:
 
     @cached_property
     def position(self) -> pd.DataFrame:
-        """The latest count of each series."""
-        return on_shelf(self.demand.keys, self.tables["stock"])
+        """What is on the shelf at the as-of date: the latest count, and what moved since."""
+        tables = self.tables
+        return on_shelf(
+            self.demand.keys,
+            tables["stock"],
+            tables["demand"],
+            tables["supply_orders"],
+            self.period,
+            self.as_of,
+        )
 
     @cached_property
     def inbound(self) -> Inbound:
