@@ -31,7 +31,13 @@ def poison(folder: Path, as_of: pd.Timestamp) -> None:
         "stock",
         lambda f: pd.concat([f, f.drop_duplicates(["sku", "location"]).assign(as_of=after, on_hand=0.0)]),
     )
-    change("supply_orders", lambda f: later(f, "received_on", received_on=after + pd.Timedelta(days=200)))
+    late = pd.Timedelta(days=200)
+    change(
+        "supply_orders",
+        lambda f: f.assign(
+            received_on=f["received_on"].mask(f["received_on"] > as_of, f["received_on"] + late)
+        ),
+    )
     change(
         "supply_orders",
         lambda f: pd.concat(
