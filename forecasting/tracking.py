@@ -46,6 +46,7 @@ def record(
     *,
     code_version: str = "",
     workspace: str = "",
+    look_ahead: bool = False,
 ) -> DemandModel:
     """Log a training run, register its model, and give the model with its version.
 
@@ -53,6 +54,7 @@ def record(
     folder: where artifacts are kept when the store is a local file; a server has its own place
     data_digest: content hash of the data as known at the as-of date
     workspace: name of whose model it is, where several share a server
+    look_ahead: made for one longer look ahead than the workspace needs; others do not find it
     The alias `champion` moves only to a model that beat the plain forecasts, and never back in time.
     """
     client = MlflowClient(tracking_uri, tracking_uri)
@@ -73,6 +75,7 @@ def record(
         "code_version": code_version,
         "horizon": str(kept.about["horizon"]),
         "workspace": workspace,
+        "look_ahead": str(look_ahead),
         "why": report.why,
     }
     client.log_batch(
@@ -87,18 +90,26 @@ def record(
 
 
 def in_force(
-    tracking_uri: str, folder: Path, as_of: pd.Timestamp, horizon: int = 1, workspace: str = ""
+    tracking_uri: str,
+    folder: Path,
+    as_of: pd.Timestamp,
+    horizon: int = 1,
+    *,
+    workspace: str = "",
+    look_ahead: bool = False,
 ) -> DemandModel | None:
     """The newest registered model that learned from nothing after `as_of`; None where there is none.
 
     horizon: periods ahead that it must have learned; workspace: as it was recorded
+    look_ahead: whether a model that was made for one longer look ahead may answer
 
     Raises Problem where its files are not those that were registered.
     """
     database = urlsplit(tracking_uri)
     if database.scheme == "sqlite" and not Path(database.path.removeprefix("/") or ".").exists():
         return None  # asking MLflow would make the database
-    found = newest(MlflowClient(tracking_uri, tracking_uri), as_of, horizon, workspace)
+    client = MlflowClient(tracking_uri, tracking_uri)
+    found = newest(client, as_of, horizon, workspace=workspace, look_ahead=look_ahead)
     if found is None:
         return None
     files = folder / str(found.run_id) / FILES
@@ -117,7 +128,12 @@ def in_force(
 
 
 def newest(
-    client: MlflowClient, as_of: pd.Timestamp, horizon: int = 1, workspace: str = ""
+    client: MlflowClient,
+    as_of: pd.Timestamp,
+    horizon: int = 1,
+    *,
+    workspace: str = "",
+    look_ahead: bool = False,
 ) -> ModelVersion | None:
     """The registered version with the latest data up to `as_of`, of those that learned `horizon` periods.
 
@@ -138,6 +154,7 @@ def newest(
         if version.tags.get("as_of", "9999") <= limit
         and version.tags.get("workspace") == workspace
         and int(version.tags["horizon"]) >= horizon
+        and (look_ahead or version.tags["look_ahead"] == "False")
     ]
     # A model made for a longer look ahead must not change what shorter ones say.
     return max(known, key=lambda v: (v.tags["as_of"], -int(v.tags["horizon"]), int(v.version)), default=None)

@@ -129,7 +129,7 @@ def as_dates(raw: pd.Series, formats: Sequence[str] = ()) -> pd.Series:
     codes, values = pd.factorize(as_text(raw) if raw.dtype != "str" else raw.str.strip())
     text = pd.Series(values, dtype="str")
     dates = _by_format(text, formats) if formats else _plain(text)
-    return pd.Series(dates.to_numpy()[codes], index=raw.index).where(codes >= 0)
+    return pd.Series(dates.reindex(codes).to_numpy(), index=raw.index)  # code -1, no value, has no date
 
 
 def _midnight(raw: pd.Series) -> pd.Series:

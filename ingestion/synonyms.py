@@ -31,6 +31,7 @@ COLUMNS: dict[str, str] = {
     "unit_cost": "cost costprice purchaseprice standardcost 成本 成本价 采购价 进价",
     "unit_price": "price retailprice listprice 零售价 标价 单价 售价",
     "shelf_life_days": "shelflife 保质期 保质期天数",
+    "known_from": "announced announcedon announcementdate 公布日期 公告日期 发布日期 已知日期",
     "launched_on": "launchdate launched introduced 上市日期 上架日期",
     "country": "国家",
     "region": "state city area province 区域 大区 省份 城市",

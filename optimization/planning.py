@@ -46,6 +46,7 @@ def recommend_orders(
     coming = due_within(demand.keys, inbound, lead_times.typical + review)
     free = (position["on_hand"] - position["reserved"]).to_numpy(dtype=float) + coming
     due = free < thresholds["reorder_point"].to_numpy() - 1e-6
+    due &= (supply["lifecycle"] != "discontinued").to_numpy()
     over = protection_demand(demand, lead_times, review)
     least, lot = order_grid(supply)
     room = thresholds["order_up_to"].to_numpy() - free

@@ -173,7 +173,11 @@ def _arrival(orders: pd.DataFrame, lead_times: LeadTimes, as_of: pd.Timestamp, s
     promised, learned = promise.notna().to_numpy(), lead_times.late_which >= 0
     usual = np.where(learned, -lead_times.earliest, lead_times.quantile(0.5))
     from_promise = first_start(promise.fillna(start), period) - now - usual
-    base = np.where(promised, from_promise, from_placing)
+    # A promise nobody's lateness was learned for makes a delivery later than usual, never earlier, unless
+    # the lead time is certain.
+    trusted = learned | (lead_times.sd < 1e-9)
+    base = np.where(trusted, from_promise, np.maximum(from_promise, from_placing))
+    base = np.where(promised, base, from_placing)
     least = np.where(promised, 1 - base, np.maximum(1 - base, age + 1))
     pmf = np.where(
         promised & learned, lead_times.late_which + len(lead_times.distributions), lead_times.which

@@ -15,7 +15,7 @@ TERMS = [
     "supplier", "unit_cost", "moq", "lot_size", "review_periods", "order_weekdays", "lead_time_days",
     "lead_time_sd_days", "order_cost", "minimum_order_value", "priority",
 ]  # fmt: skip
-ABOUT = ["category", "unit_price", "shelf_life_days"]
+ABOUT = ["category", "unit_price", "shelf_life_days", "lifecycle"]
 WEEKDAYS = {name: day for day, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
 
 

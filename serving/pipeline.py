@@ -99,8 +99,6 @@ def daily_forecast(walk: Walk, horizon: int | None, levels: Sequence[float]) -> 
 def cumulative_forecast(walk: Walk, horizons: Sequence[int] | None, levels: Sequence[float]) -> pd.DataFrame:
     """Per sku, location and horizon: mean and quantiles of the sum over that many periods, units."""
     sums = sorted(set(horizons or SUMS[walk.period.name]))
-    if sums[0] < 1:
-        raise Problem(f"--horizons must be 1 or more periods, got {sums[0]}; for example 7,14,28")
     demand, at = walk.demand, np.array(sums) - 1
     frame = demand.keys.loc[np.repeat(np.arange(len(demand.keys)), len(sums))].reset_index(drop=True)
     frame = frame.assign(horizon=np.tile(sums, len(demand.keys)), mean=demand.mean[:, at].ravel())

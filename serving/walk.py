@@ -4,6 +4,7 @@ tables → lead times → panel → model → demand → thresholds → position
 command, a page or the daily job shows is one of these.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import version
@@ -36,6 +37,9 @@ SHORTEST = {"day": 28, "week": 8, "month": 6}
 LONGEST = {"day": 120, "week": 52, "month": 24}
 LIKELY = 0.95  # lead times up to this quantile set the horizon
 RETRAIN_DAYS = 28.0
+MOST_BEYOND = 28  # periods after the last demand that may be taken for days without a sale
+
+log = logging.getLogger(__name__)
 
 
 class Walk:
@@ -87,16 +91,26 @@ class Walk:
         )
         return supply, learned
 
-    @cached_property
+    @property
+    def _looks_ahead(self) -> bool:
+        """Whether more is asked for than thresholds need: such a model must not change what they say."""
+        return self._asked > self._needed
+
+    @property
     def horizon(self) -> int:
-        """Periods ahead that are forecast: the longest protection interval that lead times make likely."""
+        """Periods ahead that are forecast."""
+        return max(self._needed, self._asked)
+
+    @cached_property
+    def _needed(self) -> int:
+        """The longest protection interval that lead times make likely, periods."""
         least, most = SHORTEST[self.period.name], LONGEST[self.period.name]
         keys = self.tables["demand"][["sku", "location"]].drop_duplicates()
         likely = 0
         if len(keys) and not self.settings.horizon:
             supply, lead_times = self.lead_times_of(keys)
             likely = int((lead_times.quantile(LIKELY) + supply["review_periods"].to_numpy()).max())
-        return max(self.settings.horizon or min(max(least, likely), most), self._asked)
+        return self.settings.horizon or min(max(least, likely), most)
 
     @cached_property
     def panel(self) -> Panel:
@@ -122,6 +136,7 @@ class Walk:
             data_digest=self.digest,
             code_version=version("forestock"),
             workspace=identity(self.settings.workspace),
+            look_ahead=self._looks_ahead,
         )
         self.__dict__["model"] = kept
         return report
@@ -136,7 +151,8 @@ class Walk:
             self.settings.workspace / "models",
             self.as_of,
             self.horizon,
-            identity(self.settings.workspace),
+            workspace=identity(self.settings.workspace),
+            look_ahead=self._looks_ahead,
         )
         if found is not None and not self._is_due(found):
             return found
@@ -270,6 +286,14 @@ def last_complete(warehouse: Warehouse, as_of: pd.Timestamp | None) -> pd.Timest
     period = warehouse.period
     date = last if as_of is None else as_of.normalize()
     start = period.start(pd.DatetimeIndex([date]))[0]
+    beyond = int(period.index(date)[0] - period.index(last)[0])
+    if beyond > MOST_BEYOND:
+        raise Problem(
+            f"the as-of date must not lie {beyond} {period.name}s after the last demand ({last.date()}), "
+            f"got {date.date()}; load later demand, or name a date up to it"
+        )
+    if beyond > 0:
+        log.warning("demand ends on %s: the %ss after it count as without sales", last.date(), period.name)
     named = as_of is not None or _names_periods(warehouse)
     if date != period.end(date) and not (named and date == start):
         start = period.dates(period.index(date) - 1)[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from ingestion.errors import DataError, Problem
+from ingestion.errors import DataError, Problem, UsageProblem
 from serving.cli import data, model, service, stock
 from serving.cli.show import words
 
@@ -39,7 +39,8 @@ def main() -> None:
     except Problem as problem:
         words.print(f"[bold red]✗[/] {type(problem).__name__}: ", end="")
         words.print(str(problem), markup=False, highlight=False)
-        raise SystemExit(4 if isinstance(problem, DataError) else 1) from None
+        code = 4 if isinstance(problem, DataError) else 2 if isinstance(problem, UsageProblem) else 1
+        raise SystemExit(code) from None
     except (KeyboardInterrupt, BrokenPipeError):
         # A pager that closed our output is no failure of ours, but what follows cannot be written.
         os._exit(1)

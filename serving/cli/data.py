@@ -1,5 +1,6 @@
 """Commands about data: init, load, doctor."""
 
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def init(
     workspace: Workspace = None,
     config: Config = None,
     as_of: AsOf = None,
+    json: Json = False,
 ) -> None:
     """Write a commented forestock.toml, guessing the mapping from the files in FOLDER."""
     from ingestion.errors import Problem
@@ -29,6 +31,8 @@ def init(
     if out.exists() and not force:
         raise Problem(f"{out} exists already; name another file with --out, or overwrite it with --force")
     out.write_text(text, encoding="utf-8")
+    if json:
+        show.summary({"out": str(out), "sources": sorted(tomllib.loads(text).get("sources", {}))}, True)
     show.words.print(f"Wrote [bold]{out}[/]. Read it, correct what is marked, then: forestock load {folder}")
 
 

@@ -12,8 +12,8 @@ from serving.cli.options import (
     Out,
     Workspace,
     date_of,
+    horizons_of,
     levels_of,
-    numbers_of,
     settings_of,
 )
 
@@ -48,7 +48,7 @@ def forecast(
 
     settings = settings_of(workspace, config)
     wanted = levels_of(levels, settings)
-    sums = [int(number) for number in numbers_of(horizons, "--horizons")] if horizons else None
+    sums = horizons_of(horizons)
     with show.progress() as stage:
         walk = Walk(settings, date_of(as_of), stage, horizon=max([horizon or 0, *(sums or [])]) or None)
         if cumulative or sums:

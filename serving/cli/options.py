@@ -6,7 +6,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from ingestion.errors import Problem
+from ingestion.errors import Problem, UsageProblem
 from serving.settings import Settings, read_settings
 
 
@@ -15,7 +15,10 @@ def _writable(path: Path | None) -> Path | None:
     if path is not None:
         from serving.results import encoder
 
-        encoder(path)
+        try:
+            encoder(path)
+        except Problem as problem:
+            raise UsageProblem(str(problem)) from None
     return path
 
 
@@ -45,8 +48,18 @@ def levels_of(text: str | None, settings: Settings) -> tuple[float, ...]:
         return settings.levels
     levels = tuple(sorted(set(numbers_of(text, "--levels"))))
     if not all(0 < level < 1 for level in levels):
-        raise Problem(f"--levels must lie in (0, 1), got {text!r}; write 95% as 0.95")
+        raise UsageProblem(f"--levels must lie in (0, 1), got {text!r}; write 95% as 0.95")
     return levels
+
+
+def horizons_of(text: str | None) -> list[int] | None:
+    """Lengths of sums, whole periods, as typed on the command line."""
+    if text is None:
+        return None
+    numbers = numbers_of(text, "--horizons")
+    if not all(number >= 1 and number == int(number) for number in numbers):
+        raise UsageProblem(f"--horizons must be whole numbers from 1, got {text!r}; such as 7,14,28")
+    return [int(number) for number in numbers]
 
 
 def settings_of(workspace: Path | None, config: Path | None, **given: object) -> Settings:
@@ -61,7 +74,7 @@ def date_of(text: str | None) -> pd.Timestamp | None:
     try:
         return pd.Timestamp(pd.to_datetime(text, format="%Y-%m-%d"))
     except ValueError:
-        raise Problem(f"--as-of must be a date, got {text!r}; write it as 2024-12-31") from None
+        raise UsageProblem(f"--as-of must be a date, got {text!r}; write it as 2024-12-31") from None
 
 
 def numbers_of(text: str, option: str) -> list[float]:
@@ -71,7 +84,7 @@ def numbers_of(text: str, option: str) -> list[float]:
     except ValueError:
         numbers = []
     if not numbers:
-        raise Problem(f"{option} must be numbers separated by commas, got {text!r}; for example 7,14,28")
+        raise UsageProblem(f"{option} must be numbers separated by commas, got {text!r}; for example 7,14,28")
     return numbers
 
 
@@ -84,5 +97,5 @@ def seconds_of(text: str) -> float:
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
     number, unit = text[:-1], text[-1:]
     if unit not in units or not number.replace(".", "", 1).isdigit() or float(number) == 0:
-        raise Problem(f"--every must be a length of time, got {text!r}; write it as 30m, 1h or 1d")
+        raise UsageProblem(f"--every must be a length of time, got {text!r}; write it as 30m, 1h or 1d")
     return float(number) * units[unit]

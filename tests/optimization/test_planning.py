@@ -17,7 +17,13 @@ DAYS = 28
 
 def terms(**more) -> pd.DataFrame:
     plain = {"sku": "item 0000", "location": "shop", "supplier": "maker", "unit_cost": 2.0, "moq": 0.0}
-    plain |= {"lot_size": 0.0, "review_periods": 1, "order_cost": 0.0, "shelf_life_days": np.nan}
+    plain |= {
+        "lot_size": 0.0,
+        "review_periods": 1,
+        "order_cost": 0.0,
+        "shelf_life_days": np.nan,
+        "lifecycle": "",
+    }
     plain |= {"minimum_order_value": np.nan}
     return pd.DataFrame([plain | {"whole": True} | more])
 

@@ -104,9 +104,8 @@ def test_risk_without_any_count_says_what_to_load(forestock, tmp_path: Path) -> 
     ("arguments", "said"),
     [
         (["forecast", "--as-of", "31.12.2024"], "2024-12-31"),
-        (["forecast", "--as-of", "1999-01-01"], "before the first demand"),
         (["forecast", "--levels", "95"], "0.95"),
-        (["forecast", "--cumulative", "--horizons", "0,7"], "1 or more"),
+        (["forecast", "--cumulative", "--horizons", "0,7"], "whole numbers"),
         (["forecast", "--cumulative", "--horizons", "week"], "7,14,28"),
         (["forecast", "--out", "forecast.docx"], ".parquet"),
         (["watch", "--every", "soon"], "30m"),
@@ -114,7 +113,31 @@ def test_risk_without_any_count_says_what_to_load(forestock, tmp_path: Path) -> 
 )
 def test_wrong_arguments_are_refused_with_the_remedy(forestock, tmp_path: Path, arguments, said) -> None:
     forestock("load", write(tmp_path / "tables", demand=poisson(4.0)))
-    assert said in " ".join(forestock(*arguments, expect=1).words.split())
+    assert said in " ".join(forestock(*arguments, expect=2).words.split())
+
+
+@pytest.mark.parametrize(
+    ("date", "said"), [("1999-01-01", "before the first"), ("2031-01-01", "after the last")]
+)
+def test_a_date_without_data_is_refused(forestock, tmp_path: Path, date: str, said: str) -> None:
+    forestock("load", write(tmp_path / "tables", demand=poisson(4.0)))
+    assert said in " ".join(forestock("thresholds", "--as-of", date, expect=1).words.split())
+
+
+def test_orders_that_are_all_open_load(forestock, tmp_path: Path) -> None:
+    order = {"order_id": "Q", "sku": "a", "location": "s", "supplier": "x", "quantity": 30}
+    orders = pd.DataFrame([order | {"ordered_on": DAYS[-1], "promised_on": "", "received_on": ""}])
+    ran = forestock("load", write(tmp_path / "tables", demand=poisson(4.0), supply_orders=orders), "--json")
+    assert ran.summary["accepted"]["supply_orders"] == 1
+
+
+def test_what_is_discontinued_is_not_bought(forestock, tmp_path: Path) -> None:
+    items = pd.DataFrame({"sku": ["a", "b"], "lifecycle": ["active", "discontinued"]})
+    counts = pd.DataFrame({"sku": ["a", "b"], "location": "s", "as_of": DAYS[-1], "on_hand": 0})
+    history = pd.concat([poisson(4.0, "a"), poisson(4.0, "b")])
+    forestock("load", write(tmp_path / "tables", demand=history, items=items, stock=counts))
+    forestock("plan", "--out", tmp_path / "plan.csv")
+    assert pd.read_csv(tmp_path / "plan.csv")["sku"].tolist() == ["a"]
 
 
 def test_usage_errors_end_with_2(forestock) -> None:

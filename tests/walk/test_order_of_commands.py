@@ -25,6 +25,7 @@ def tables(folder: Path, mean: float) -> Path:
 
 def test_a_longer_look_ahead_leaves_the_thresholds_alone(forestock, tmp_path: Path) -> None:
     forestock("load", tables(tmp_path / "tables", 4.0))
+    forestock("train", "--as-of", DAYS[-9].date())
     forestock("thresholds", "--out", "before.csv")
     forestock("forecast", "--horizon", 60, "--out", "far.csv")
     forestock("thresholds", "--out", "after.csv")
