@@ -6,7 +6,7 @@ import pytest
 
 from ingestion.periods import Period
 from ingestion.retailer import simulate
-from optimization.position import Inbound, due_within, on_shelf
+from optimization.position import Inbound, due_within, expect_arrivals, on_shelf
 
 DAY, WEEK = Period("day"), Period("week")
 KEYS = pd.DataFrame({"sku": ["a", "b"], "location": ["x", "x"]})
@@ -141,3 +141,20 @@ def test_what_is_due_within_an_interval():
     assert due_within(KEYS, inbound, np.array([2, 2])).tolist() == [0, 0]
     assert due_within(KEYS, inbound, np.array([3, 3])).tolist() == [5, 0]
     assert due_within(KEYS, inbound, np.array([0, 4])).tolist() == [0, 7]
+
+
+def test_a_promise_without_a_record_does_not_make_an_order_faster_than_any_before():
+    as_of = pd.Timestamp("2024-06-30")
+    leads = np.array([7] * 6 + [9] * 3 + [12])
+    placed = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(10) * 7, "D")
+    past = pd.DataFrame({"ordered_on": placed, "received_on": placed + pd.to_timedelta(leads, "D")})
+    now = pd.DataFrame({"ordered_on": [as_of], "promised_on": [as_of + pd.Timedelta(days=5)]})
+    orders = pd.concat([past, now], ignore_index=True).assign(
+        sku="a", location="s", supplier="x", quantity=30.0
+    )
+    orders["order_id"] = [f"o{k}" for k in range(len(orders))]
+    sourcing = pd.DataFrame({"sku": ["a"], "location": ["s"], "supplier": ["x"]})
+    inbound = expect_arrivals(orders, sourcing, Period("day"), as_of, 20)
+    assert inbound.arrival.shape == (1, 20)
+    assert inbound.arrival[0, :6].sum() == 0
+    assert inbound.arrival[0].sum() > 0.9
