@@ -1,5 +1,6 @@
 """Commands that put the rooms together: run, serve, demo."""
 
+import contextlib
 import socket
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -113,7 +114,8 @@ def _serve(
     show.words.print(f"Serving on [bold]http://{settings.host}:{port}[/] — stop with Ctrl+C")
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     with scheduler(settings, every, _left(every, store.ready().snapshot), config=config, as_of=as_of):
-        server.run(sockets=[place])
+        with contextlib.suppress(KeyboardInterrupt):  # Ctrl+C is how serving ends
+            server.run(sockets=[place])
 
 
 def _listen(host: str, port: int) -> socket.socket:
