@@ -113,9 +113,12 @@ def _serve(
     port = place.getsockname()[1]
     show.words.print(f"Serving on [bold]http://{settings.host}:{port}[/] — stop with Ctrl+C")
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    with scheduler(settings, every, _left(every, store.ready().snapshot), config=config, as_of=as_of):
-        with contextlib.suppress(KeyboardInterrupt):  # Ctrl+C is how serving ends
-            server.run(sockets=[place])
+    first = _left(every, store.ready().snapshot)
+    with (
+        scheduler(settings, every, first, config=config, as_of=as_of),
+        contextlib.suppress(KeyboardInterrupt),  # Ctrl+C is how serving ends
+    ):
+        server.run(sockets=[place])
 
 
 def _listen(host: str, port: int) -> socket.socket:
