@@ -41,10 +41,10 @@ def paired_difference(
     Windows of one origin share its weather, windows of one series its habits. So series and origins are
     resampled, each with all its windows: the pigeonhole bootstrap (Owen 2007, Annals of Applied Statistics 1,
     386-411), whose variance is right where either matters and too wide, never too narrow, where neither does.
-    Resampling k blocks shows (k - 1) / k of their variance, hence the rescaling (Rao and Wu 1988); with few
-    blocks the limits are those of Student's t with k - 1 degrees of freedom, k the smaller number of blocks
-    (Cameron and Miller 2015, Journal of Human Resources 50, section VI). A single series or origin cannot be
-    resampled: then the answer is conditional on it.
+    Resampling k blocks shows (k - 1) / k of their variance, hence the rescaling (Rao and Wu 1988). Few blocks
+    know little of their variance, so the limits are Student's (Cameron and Miller 2015, Journal of Human
+    Resources 50, section VI), with the degrees of freedom that Satterthwaite (1946) gives to a sum of two
+    variances. A single series or origin cannot be resampled: then the answer is conditional on it.
 
     >>> rng = np.random.default_rng(0)
     >>> old, row = rng.gamma(2.0, size=(60, 3)), np.arange(60)
@@ -66,10 +66,11 @@ def paired_difference(
     table = np.bincount(of_series * times + of_origin, weights=pull[used], minlength=count * times)
     if max(count, times) == 1:
         return Difference(mean, float("-inf"), float("inf"), 1.0)
+    table = table.reshape(count, times)
     rng = np.random.default_rng(seed)
-    moved = _weights(rng, count, draws) @ table.reshape(count, times)
+    moved = _weights(rng, count, draws) @ table
     error = float((moved * _weights(rng, times, draws)).sum(axis=1).std())
-    freedom = min(k for k in (count, times) if k > 1) - 1
+    freedom = _freedom(table)
     reach = float(student.ppf(LEVEL, freedom)) * error
     p = float(student.cdf(mean / error, freedom)) if error > 0 else float(np.heaviside(mean, 0.5))
     return Difference(mean, mean - reach, mean + reach, p)
@@ -79,6 +80,15 @@ def _blocks(labels: np.ndarray) -> tuple[np.ndarray, int]:
     """Number of each row's block, and how many blocks there are."""
     names, block = np.unique(labels, return_inverse=True)
     return block, len(names)
+
+
+def _freedom(table: np.ndarray) -> float:
+    """Degrees of freedom of the summed variance of rows and columns, (rows, columns) pulls."""
+    parts = [(np.square(table.sum(axis=1 - axis)).sum(), table.shape[axis] - 1) for axis in (0, 1)]
+    parts = [(variance * (k + 1) / k, k) for variance, k in parts if k > 0]
+    total = sum(variance for variance, _ in parts)
+    lost = sum(variance**2 / k for variance, k in parts)
+    return float(total**2 / lost) if lost > 0 else float(min(k for _, k in parts))
 
 
 def _weights(rng: np.random.Generator, blocks: int, draws: int) -> np.ndarray:

@@ -16,16 +16,20 @@ def losses(rng: np.random.Generator, of_series: float, of_origin: float, noise: 
 
 @pytest.mark.parametrize(
     ("effects", "least", "most"),
-    [((1.0, 0.0, 0.5), 0.015, 0.07), ((0.0, 0.5, 1.0), 0.025, 0.075), ((1.0, 0.5, 1.0), 0.01, 0.07),
-     ((0.0, 0.0, 1.0), 0.0, 0.02)],
-)  # fmt: skip
+    [
+        ((1.0, 0.0, 0.5), 0.02, 0.085),
+        ((0.0, 0.5, 1.0), 0.01, 0.085),
+        ((1.0, 0.5, 1.0), 0.01, 0.085),
+        ((0.0, 0.0, 1.0), 0.0, 0.03),
+    ],
+)
 def test_a_true_zero_is_called_an_improvement_as_rarely_as_promised(effects, least, most):
     rng = np.random.default_rng(3)
     zero = np.zeros((200, 3))
     runs = [paired_difference(losses(rng, *effects), zero, ORIGINS, SERIES, k, 400) for k in range(400)]
     below = np.mean([run.high < 0 for run in runs])
     assert least <= below <= most
-    assert np.mean([run.low > 0 for run in runs]) <= 0.075
+    assert np.mean([run.low > 0 for run in runs]) <= 0.085
     assert below == np.mean([run.p < 0.05 for run in runs])
 
 
