@@ -13,6 +13,8 @@ import pandas as pd
 
 from forecasting import plans as planning
 from forecasting.calendar import Calendar, build_calendar
+from forecasting.cells import Cells, pairs_of
+from forecasting.reach import Grid
 from forecasting.series import covariates_of, find_series
 from ingestion.errors import DataError, Problem
 from ingestion.periods import Period
@@ -39,8 +41,15 @@ class Panel:
     known: (n, T + H) int16 number of the period at whose end the plan was known; -1 always
     price: (n, T + H) float32 money per unit, NaN unknown; the future from plans, else the last known
     prices_planned: whether plans state prices ahead, so that a window's price may be used
+    event: (k, T + H) int16 named event in each cell: code c is event_names[c - 1], 0 none; the kind of a
+        promotion is its event. Series share k courses of events
+    event_known: (k, T + H) int16 number of the period at whose end the event was known; -1 always
+    event_of: (n,) row of each series in the two above
+    event_names: names in alphabetical order, of the events known at the as-of date
     planned_quantity: (n, H) float32 units of production or project demand
     covariates: name → (n, T + H) float32; NaN where not known, so the future unless planned
+    ahead: name → periods, for covariates that plans give so far beyond the as-of date; the others are known
+        only once they are over
     attributes: (n, …) frame of text: category, location, … "" where unknown
     first: (n,) number of the first observed period; T without history
     start: (n,) number of the period in which the item is launched; 0 where that is not stated
@@ -61,8 +70,13 @@ class Panel:
     known: np.ndarray
     price: np.ndarray
     prices_planned: bool
+    event: np.ndarray
+    event_known: np.ndarray
+    event_of: np.ndarray
+    event_names: tuple[str, ...]
     planned_quantity: np.ndarray
     covariates: dict[str, np.ndarray]
+    ahead: dict[str, int]
     attributes: pd.DataFrame
     first: np.ndarray
     start: np.ndarray
@@ -105,7 +119,9 @@ class Panel:
             for name in ("quantity", "sold", "in_stock", "closed", "promotion")
         }
         ahead = {
-            name: np.where(np.arange(values.shape[1]) > origin, np.float32(np.nan), values)
+            name: np.where(
+                np.arange(values.shape[1]) > origin + self.ahead.get(name, 0), np.float32(np.nan), values
+            )
             for name, values in self.covariates.items()
         }
         return replace(
@@ -145,21 +161,18 @@ def build_panel(
     if horizon < 1:
         raise Problem(f"horizon must be at least one period, got {horizon}; pass how far ahead to forecast")
     last = int(period.index(as_of)[0])
-    demand = tables["demand"]
-    demand = demand[period.index(demand["date"]) <= last] if len(demand) else demand
-    found = find_series({**tables, "demand": demand}, period, country)
+    demand, begin = _past(tables["demand"], period, last)
+    pairs = pairs_of(demand)
+    plans = planning.known_plans(tables.get("plans"), period.end(as_of))
+    found = find_series({**tables, "plans": plans}, pairs.keys, period, country)
     if not len(found.keys):
         raise DataError(
             "there must be at least one series to forecast, found no demand, plan or new item; load demand"
         )
-    begin = int(period.index(demand["date"]).min()) if len(demand) else last
     length = last + 1 - begin
-    category = found.attributes.get("category")
-    grid = planning.Grid(found.keys, category, period, begin, length, horizon)
-    cells = _Cells(found.keys, demand, period, begin, length)
-    plans = tables.get("plans")
-    promotion, plan, known = planning.promotions(plans, grid, cells.mean("promotion"))
-    price, prices_planned = planning.prices(plans, grid, cells.mean("price"))
+    names = found.keys.assign(category=found.attributes.get("category", ""))
+    grid = Grid(names, period, begin, length, horizon)
+    cells = Cells(found.keys, demand, pairs, period=period, begin=begin, length=length)
     dates = period.dates(begin + np.arange(length + horizon))
     launched = period.index(found.launched.fillna(dates[0])) - begin
     panel = Panel(
@@ -167,13 +180,7 @@ def build_panel(
         period=period,
         as_of=dates[length - 1],
         **_history(cells, absent),
-        promotion=promotion,
-        plan=plan,
-        known=known,
-        price=price,
-        prices_planned=prices_planned,
-        planned_quantity=planning.quantities(plans, grid),
-        covariates=planning.covariates(plans, grid, cells.mean, covariates_of(demand)),
+        **_plans(plans, grid, cells, covariates_of(demand)),
         attributes=found.attributes,
         start=np.maximum(launched, 0),
         fade=found.fade,
@@ -182,7 +189,38 @@ def build_panel(
     return replace(panel, notes=(*panel.calendar.notes, *_notes(panel)))
 
 
-def _history(cells: "_Cells", absent: str) -> dict[str, Any]:
+def _past(demand: pd.DataFrame, period: Period, last: int) -> tuple[pd.DataFrame, int]:
+    """Demand up to the period number `last`, and the number of its first period."""
+    index = period.index(demand["date"]) if len(demand) else np.empty(0, dtype=np.int64)
+    later = index > last
+    if later.any():
+        demand, index = demand[~later], index[~later]
+    return demand, int(index.min(initial=last))
+
+
+def _plans(plans: pd.DataFrame, grid: Grid, cells: Cells, covariates: list[str]) -> dict[str, Any]:
+    """All fields that plans have a say in."""
+    promotion, plan, known = planning.promotions(plans, grid, cells.mean("promotion"))
+    price, prices_planned = planning.prices(plans, grid, cells.mean("price"))
+    events = planning.events(plans, grid)
+    values, ahead = planning.covariates(plans, grid, cells.mean, covariates)
+    return {
+        "promotion": promotion,
+        "plan": plan,
+        "known": known,
+        "price": price,
+        "prices_planned": prices_planned,
+        "event": events.code,
+        "event_known": events.known,
+        "event_of": events.of_series,
+        "event_names": events.names,
+        "planned_quantity": planning.quantities(plans, grid),
+        "covariates": values,
+        "ahead": ahead,
+    }
+
+
+def _history(cells: Cells, absent: str) -> dict[str, Any]:
     """Demand with its gaps: what no row means, and what an empty or half-empty shelf hides."""
     sold = cells.total("quantity")
     recorded = np.isfinite(sold)
@@ -201,44 +239,6 @@ def _history(cells: "_Cells", absent: str) -> dict[str, Any]:
         "closed": unrecorded if absent == "closed" else np.zeros_like(recorded),
         "first": first,
     }
-
-
-class _Cells:
-    """Demand rows brought to the dense grid: which cell each row falls into."""
-
-    def __init__(self, keys: pd.DataFrame, demand: pd.DataFrame, period: Period, begin: int, length: int):
-        self.demand, self.shape = demand, (len(keys), length)
-        series = pd.MultiIndex.from_frame(keys).get_indexer(
-            pd.MultiIndex.from_frame(demand[["sku", "location"]])
-        )
-        self.cell = series.astype(np.int64) * length + (period.index(demand["date"]) - begin)
-
-    def _sum(self, values: np.ndarray) -> np.ndarray:
-        size = self.shape[0] * self.shape[1]
-        return np.bincount(self.cell, weights=values, minlength=size).reshape(self.shape)
-
-    def total(self, column: str) -> np.ndarray:
-        """Sums per cell, NaN where no row has a value."""
-        values = self._values(column)
-        known = np.isfinite(values)
-        return np.where(self._sum(known) > 0, self._sum(np.where(known, values, 0.0)), np.nan).astype(
-            np.float32
-        )
-
-    def mean(self, column: str) -> np.ndarray:
-        """Means per cell, NaN where no row has a value; a price of zero is no price."""
-        values = self._values(column)
-        known = np.isfinite(values) & ((values > 0) if column == "price" else True)
-        count = self._sum(known)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return (self._sum(np.where(known, values, 0.0)) / np.where(count > 0, count, np.nan)).astype(
-                np.float32
-            )
-
-    def _values(self, column: str) -> np.ndarray:
-        if column not in self.demand:
-            return np.full(len(self.demand), np.nan)
-        return pd.to_numeric(self.demand[column]).to_numpy(dtype=float, na_value=np.nan)
 
 
 def _notes(panel: Panel) -> list[str]:

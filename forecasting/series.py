@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from forecasting.cells import PAIR
 from ingestion.periods import Period
 
-PAIR = ["sku", "location"]
 DEMAND_COLUMNS = ["sku", "location", "date", "quantity", "in_stock", "price", "promotion"]
 ITEM_COLUMNS = ["sku", "name", "lifecycle", "replaces", "launched_on"]
 LOCATION_COLUMNS = ["location", "name", "country"]
@@ -36,13 +36,16 @@ class Series:
     fade: np.ndarray
 
 
-def find_series(tables: Mapping[str, pd.DataFrame], period: Period, country: str | None) -> Series:
+def find_series(
+    tables: Mapping[str, pd.DataFrame], selling: pd.DataFrame, period: Period, country: str | None
+) -> Series:
     """Every series with demand or a plan of its own, and new items where they are sourced or stocked.
 
+    selling: frame of the pairs of sku and location with demand
     country: ISO code where `locations.country` says none
     """
     items, locations = _indexed(tables, "items", "sku"), _indexed(tables, "locations", "location")
-    keys = _keys(tables, items)
+    keys = _keys(tables, selling, items)
     countries = [country or ""] * len(keys)
     if "country" in locations:
         named = locations["country"].reindex(keys["location"])
@@ -73,18 +76,18 @@ def _indexed(tables: Mapping[str, pd.DataFrame], name: str, key: str) -> pd.Data
     return table.drop_duplicates(key, keep="last").set_index(key)
 
 
-def _keys(tables: Mapping[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:
-    demand, plans = tables["demand"], tables.get("plans")
-    found = [demand[PAIR]]
+def _keys(tables: Mapping[str, pd.DataFrame], selling: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+    plans = tables.get("plans")
+    found = [selling]
     if plans is not None and len(plans) and set(PAIR) <= set(plans):
         found.append(plans[PAIR].dropna())
     new = items.index[items["lifecycle"] == "new"] if "lifecycle" in items else items.index[:0]
-    selling = demand["location"].unique()
+    places = selling["location"].unique()
     for name in ("sourcing", "stock"):
         table = tables.get(name)
         # A depot holds items that it never sells: only places with demand of their own get a new item's.
         if table is not None and len(table):
-            found.append(table.loc[table["sku"].isin(new) & table["location"].isin(selling), PAIR])
+            found.append(table.loc[table["sku"].isin(new) & table["location"].isin(places), PAIR])
     keys = pd.concat(found).astype("str").drop_duplicates().sort_values(PAIR)
     return keys.reset_index(drop=True)
 
