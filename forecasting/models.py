@@ -48,9 +48,11 @@ class DemandModel:
         """The forecaster's name."""
         return self.fitted.name
 
-    def predict(self, panel: Panel, horizon: int) -> CumulativeDemand:
-        """Sums over the next 1 … `horizon` periods after the as-of date, for every series of the panel.
+    def predict(self, panel: Panel, horizon: int, series: np.ndarray | None = None) -> CumulativeDemand:
+        """Sums over the next 1 … `horizon` periods after the as-of date.
 
+        series: (m,) numbers of those that are asked for, None for all; each is told as among all, for what
+            one series sells depends on what its category does
         Raises Problem where the panel's known future is shorter than the horizon.
         """
         if horizon > panel.horizon:
@@ -58,29 +60,32 @@ class DemandModel:
                 f"the panel knows {panel.horizon} periods ahead, got horizon {horizon}; build it for more"
             )
         n = panel.series
+        asked = np.arange(n) if series is None else np.asarray(series, dtype=np.int64)
         mean = np.zeros((n, horizon), dtype=np.float32)
         quantiles = np.zeros((n, horizon, len(LEVELS)), dtype=np.float32)
         count = panel.observed.sum(axis=1)
         able = np.flatnonzero(count >= LEAST_OBSERVED[panel.period.name])
-        for part in np.array_split(able, max(-(-len(able) // CHUNK), 1)):
+        unable = np.setdiff1d(asked, able)
+        # Who cannot speak for itself borrows from peers, and any of the able may be one.
+        told = able if len(unable) else np.intersect1d(asked, able)
+        for part in np.array_split(told, max(-(-len(told) // CHUNK), 1)):
             if len(part):
                 mean[part], quantiles[part] = self._sums(panel, part, horizon)
         method = np.where(count >= LEAST_OBSERVED[panel.period.name], self.name, "pooled").astype(object)
-        unable = np.setdiff1d(np.arange(n), able)
         if len(unable):
             mean[unable], quantiles[unable], method[unable] = pooled_rows(
                 panel, unable, able, mean, quantiles
             )
-        mean, quantiles = _fade(panel, mean, quantiles)
+        mean, quantiles = _fade(panel, asked, mean[asked], quantiles[asked])
         return CumulativeDemand(
-            keys=panel.keys,
+            keys=panel.keys.iloc[asked].reset_index(drop=True),
             as_of=panel.as_of,
             period=panel.period,
             quantiles=monotone(quantiles),
             mean=np.maximum.accumulate(mean, axis=1),
             levels=LEVELS,
             correlation=self.calibration.correlation,
-            method=method,
+            method=method[asked],
         )
 
     def _sums(self, panel: Panel, series: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
@@ -139,11 +144,14 @@ def _between(prediction: Prediction, values: np.ndarray) -> np.ndarray:
     return (multiple[:, left] * (1 - share) + multiple[:, right] * share) * path[:, :, None]
 
 
-def _fade(panel: Panel, mean: np.ndarray, quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fade(
+    panel: Panel, series: np.ndarray, mean: np.ndarray, quantiles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Demand of phased-out items shrinks by a share each period; an item not yet launched has none."""
     step = np.arange(mean.shape[1])
-    left = panel.fade[:, None] ** (step + 1)[None, :]
-    waiting = (panel.first >= panel.length)[:, None] & (panel.length + step[None, :] < panel.start[:, None])
+    left = panel.fade[series, None] ** (step + 1)[None, :]
+    unseen = panel.first[series] >= panel.length
+    waiting = unseen[:, None] & (panel.length + step[None, :] < panel.start[series, None])
     left = np.where(waiting, 0.0, left)
     if (left == 1.0).all():
         return mean, quantiles
