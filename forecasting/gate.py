@@ -1,0 +1,199 @@
+"""The gate: a challenger takes a place only where it is better by more than luck and worse in nothing.
+
+It owns the four rules and the verdict in words. All are measured on the same judged windows of the backtest.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecasting.backtest import Folds, score, segments
+from forecasting.cumulative import LEVELS
+from forecasting.panel import Panel
+from forecasting.significance import Difference, paired_difference
+from forecasting.trials import Trial
+
+COVERED = (0.8, 0.9, 0.95, 0.99)
+SLACK = 0.02  # share of windows that a level may be off
+CHANCE = 1.645  # standard errors of a share that luck is granted
+MOST_BIAS = 0.1  # share of demand
+HOLDING, SHORTAGE = 1.0, 9.0  # cost of a unit left at a review, and of a unit of demand lost
+_Scores = dict[str, dict[str, float]]  # per segment, the measures of `backtest.score`
+MEASURES = ["rule", "value", "limit", "passed"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate decided.
+
+    promoted: whether the challenger serves from now on
+    reasons: why, or why not, in words with numbers
+    measures: rule, value, limit, passed; one row per rule, level and volume band
+    """
+
+    promoted: bool
+    reasons: tuple[str, ...]
+    measures: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Measure:
+    rule: str
+    value: float
+    limit: float
+    passed: bool
+    words: str
+
+
+def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, seed: int) -> Verdict:
+    """Whether the challenger may take the incumbent's place; a tie keeps the incumbent.
+
+    folds: the judged windows, (m, g), that both trials are about
+    seed: of the bootstrap
+
+    1. Pinball: the upper 95 % limit of its loss less the incumbent's is below zero (paired block bootstrap).
+    2. Coverage, per volume band and level: the level is at most 2 points, and 1.645 standard errors of a
+       share among the band's pairs of series and origin, outside [P(Y < q), P(Y ≤ q)]; or no farther outside
+       than the incumbent's. Windows of one pair overlap, so they count as one.
+    3. Bias, per volume band: at most 10 % of demand either way, or no larger than the incumbent's.
+    4. Cost of stocking by its quantiles (`decision_cost`): no more than the incumbent's.
+    """
+    found = paired_difference(challenger.loss, incumbent.loss, folds.origin, folds.series, seed)
+    if not np.isfinite(found.mean):
+        why = f"no window was scored for both {challenger.name} and {incumbent.name}; load more history"
+        return Verdict(False, (why,), pd.DataFrame(columns=MEASURES))
+    tables = [_scores(panel, folds, trial) for trial in (challenger, incumbent)]
+    measures = [_pinball(found, challenger, incumbent)]
+    measures += _coverage(panel, folds, *tables)
+    measures += _bias(*tables)
+    costs = [decision_cost(panel, folds, trial.quantiles) for trial in (challenger, incumbent)]
+    measures.append(_cost(*costs))
+    failed = [measure for measure in measures if not measure.passed]
+    reasons = tuple(measure.words for measure in failed or measures[:1])
+    frame = pd.DataFrame([vars(measure) for measure in measures])[MEASURES]
+    return Verdict(not failed, reasons, frame)
+
+
+def _scores(panel: Panel, folds: Folds, trial: Trial) -> _Scores:
+    table = score(panel, folds, trial.mean, trial.quantiles).set_index("segment")
+    return {
+        str(name): {str(key): float(value) for key, value in row.items()} for name, row in table.iterrows()
+    }
+
+
+def _pinball(found: Difference, challenger: Trial, incumbent: Trial) -> _Measure:
+    both = np.isfinite(challenger.loss) & np.isfinite(incumbent.loss)
+    base = float(incumbent.loss[both].mean())
+    change, limit = (_percent(value / base if base > 0 else 0.0) for value in (found.mean, found.high))
+    better = found.high < 0
+    words = f"{challenger.name} loses {change} per window against {incumbent.name}; with 95 % confidence "
+    words += f"{limit} or less" if better else f"no better than {limit}, and that must be below 0"
+    return _Measure("pinball", found.high, 0.0, better, words)
+
+
+def _coverage(panel: Panel, folds: Folds, challenger: _Scores, incumbent: _Scores) -> Iterator[_Measure]:
+    scored = folds.clean & np.isfinite(folds.actual) & (folds.scale > 0)
+    masks = segments(panel, folds)
+    for band in _bands(challenger):
+        pairs = max(int((masks[band] & scored).any(axis=1).sum()), 1)
+        for level in COVERED:
+            noise = CHANCE * np.sqrt(level * (1 - level) / pairs)
+            value, before = (_miss(table[band], level) for table in (challenger, incumbent))
+            limit = max(SLACK + noise, before)
+            share = _shares(challenger[band], level)
+            words = f"{band}: demand is within the {level:g} quantile in {share} of the windows, "
+            words += f"{value:.1%} off; {limit:.1%} is allowed with {pairs} pairs of series and origin"
+            yield _Measure(f"coverage {level:g}, {band}", value, limit, value <= limit + 1e-9, words)
+
+
+def _bias(challenger: _Scores, incumbent: _Scores) -> Iterator[_Measure]:
+    for band in _bands(challenger):
+        value, before = (table[band]["bias"] for table in (challenger, incumbent))
+        limit = max(MOST_BIAS, abs(before)) if np.isfinite(before) else MOST_BIAS
+        words = f"{band}: the mean is off by {_percent(value)} of demand; {limit:.1%} either way is allowed"
+        yield _Measure(f"bias, {band}", abs(value), limit, not abs(value) > limit + 1e-9, words)
+
+
+def _cost(value: float, limit: float) -> _Measure:
+    words = (
+        f"stocking by its quantiles costs {value:.3f} per unit of demand; no more than {limit:.3f} is allowed"
+    )
+    return _Measure("cost", value, limit, not value > limit * (1 + 1e-9), words)
+
+
+def _bands(table: _Scores) -> list[str]:
+    """The volume bands in which any window was scored."""
+    return [name for name, row in table.items() if name.startswith("volume") and row["windows"] > 0]
+
+
+def _miss(row: dict[str, float], level: float) -> float:
+    """How far a level lies outside [P(Y < q), P(Y ≤ q)]; demand equal to the quantile counts either way.
+
+    >>> round(_miss({"below_0.9": 0.95, "within_0.9": 0.97}, 0.9), 2)
+    0.05
+    """
+    return max(row[f"below_{level}"] - level, level - row[f"within_{level}"], 0.0)
+
+
+def _shares(row: dict[str, float], level: float) -> str:
+    below, within = row[f"below_{level}"], row[f"within_{level}"]
+    return f"{within:.1%}" if within - below < 0.001 else f"{below:.1%} to {within:.1%}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:+.1%}"
+
+
+def decision_cost(panel: Panel, folds: Folds, quantiles: np.ndarray) -> float:
+    """What stocking by the quantiles would have cost per unit of demand; NaN where nothing can be replayed.
+
+    quantiles: (m, g, LEVELS) units
+
+    A replay of each series over the folds' origins. Each origin is a review: stock is raised to the quantile
+    of demand until the next review, the protection interval of a shop that is served overnight, at the level
+    that SHORTAGE / (SHORTAGE + HOLDING) makes the cheapest. What is there sells; demand beyond it is lost and
+    costs SHORTAGE a unit, what is left costs HOLDING a unit and is carried on. A stretch that was not wholly
+    observed is skipped with the stock as it was. It sums over all series: large ones weigh as in the books.
+    """
+    at, of_origin = np.unique(folds.origin, return_inverse=True)
+    names, of_series = np.unique(folds.series, return_inverse=True)
+    steps = _steps(at, panel.length, int(folds.horizons[-1]))
+    target = np.full((len(names), len(at)), np.nan)
+    target[of_series, of_origin] = _between(folds.horizons, quantiles, steps[of_origin])
+    demand = _demand(panel.quantity[names], at, steps)
+    left, paid, wanted = np.zeros(len(names)), 0.0, 0.0
+    for k in range(len(at)):
+        told = np.isfinite(target[:, k]) & np.isfinite(demand[:, k])
+        stock, asked = np.maximum(left, target[:, k])[told], demand[told, k]
+        left[told] = np.maximum(stock - asked, 0.0)
+        paid += SHORTAGE * np.maximum(asked - stock, 0.0).sum() + HOLDING * left[told].sum()
+        wanted += asked.sum()
+    return float(paid / wanted) if wanted > 0 else float("nan")
+
+
+def _steps(at: np.ndarray, length: int, longest: int) -> np.ndarray:
+    """(k,) periods from each origin to the next; after the last as many as usual, while there is history."""
+    between = np.diff(at)
+    last = int(np.median(between)) if len(between) else longest
+    return np.minimum(np.append(between, min(last, length - 1 - at[-1])), longest)
+
+
+def _between(horizons: np.ndarray, quantiles: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """(m,) units: the quantile that costs least, over steps[k] periods, between the two nearest horizons."""
+    level = int(np.abs(LEVELS - SHORTAGE / (SHORTAGE + HOLDING)).argmin())
+    rows, row = quantiles[:, :, level], np.arange(len(steps))
+    right = np.clip(np.searchsorted(horizons, steps), 1 if len(horizons) > 1 else 0, len(horizons) - 1)
+    left = np.maximum(right - 1, 0)
+    share = (steps - horizons[left]) / np.maximum(horizons[right] - horizons[left], 1)
+    return rows[row, left] * (1 - share) + rows[row, right] * share
+
+
+def _demand(quantity: np.ndarray, at: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """(n, k) units asked for in steps[k] periods after at[k]; NaN where not every one was observed."""
+    running = np.zeros((2, quantity.shape[0], quantity.shape[1] + 1))
+    np.cumsum(np.nan_to_num(quantity.astype(float)), axis=1, out=running[0, :, 1:])
+    np.cumsum(np.isfinite(quantity), axis=1, out=running[1, :, 1:])
+    total, seen = running[:, :, at + 1 + steps] - running[:, :, at + 1]
+    return np.where((seen == steps) & (steps > 0), total, np.nan)

@@ -1,0 +1,201 @@
+"""The gate: each rule blocks alone, a better challenger passes, and the cost is that of a replay by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import poisson
+
+from forecasting.backtest import Folds, folds_of, losses, segments
+from forecasting.cumulative import LEVELS
+from forecasting.gate import decision_cost, judge
+from forecasting.panel import Panel, build_panel
+from forecasting.trials import Trial
+from ingestion.periods import Period
+
+RATES = np.geomspace(1, 40, 60)
+GRID = np.array([1, 3, 7, 10])
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    rng = np.random.default_rng(1)
+    dates = pd.date_range("2024-01-01", periods=120)
+    demand = pd.DataFrame(
+        {
+            "sku": np.repeat([f"s{i:02d}" for i in range(60)], 120),
+            "location": "x",
+            "date": np.tile(dates, 60),
+            "quantity": rng.poisson(RATES[:, None], (60, 120)).ravel().astype(float),
+        }
+    )
+    return build_panel({"demand": demand}, Period("day"), dates[-1], 10)
+
+
+@pytest.fixture(scope="module")
+def folds(panel: Panel) -> Folds:
+    series, origin = (
+        part.ravel() for part in np.meshgrid(np.arange(60), 50 + 7 * np.arange(8), indexing="ij")
+    )
+    return folds_of(panel, series, origin, GRID, 49)
+
+
+def trial(folds: Folds, name: str, factor: np.ndarray | float = 1.0) -> Trial:
+    """One that knows the rates up to a factor per pair, (m,)."""
+    rate = RATES[folds.series] * factor
+    mean = rate[:, None] * GRID
+    quantiles = poisson.ppf(LEVELS, mean[:, :, None])
+    return Trial(name, False, mean, quantiles, losses(folds, quantiles), pd.DataFrame())
+
+
+def band(panel: Panel, folds: Folds, name: str) -> np.ndarray:
+    return segments(panel, folds)[f"volume {name}"][:, 0]
+
+
+def wide(folds: Folds, rows: np.ndarray, by: float) -> Trial:
+    """The truth, but too wide in some rows: more lost, everything covered, no bias."""
+    truth = trial(folds, "incumbent")
+    quantiles = np.where(LEVELS > 0.5, truth.quantiles + by * truth.mean[:, :, None] ** 0.5, truth.quantiles)
+    quantiles = np.where(rows[:, None, None], quantiles, truth.quantiles)
+    return replace(truth, quantiles=quantiles, loss=losses(folds, quantiles))
+
+
+def failed(verdict) -> set[str]:
+    return {
+        rule.split(" ")[0].strip(",") for rule in verdict.measures.loc[~verdict.measures["passed"], "rule"]
+    }
+
+
+def test_a_challenger_that_knows_more_takes_the_place(panel, folds):
+    verdict = judge(panel, folds, trial(folds, "truth"), trial(folds, "guess", 1.3), seed=0)
+    assert verdict.promoted
+    assert verdict.measures["passed"].all()
+    assert len(verdict.measures) == 1 + 3 * 4 + 3 + 1
+    assert verdict.reasons[0].startswith("truth loses -")
+    assert not judge(panel, folds, trial(folds, "guess", 1.3), trial(folds, "truth"), seed=0).promoted
+
+
+def test_a_tie_keeps_what_there_is(panel, folds):
+    verdict = judge(panel, folds, trial(folds, "again"), trial(folds, "before"), seed=0)
+    assert not verdict.promoted
+    assert failed(verdict) == {"pinball"}
+    assert "must be below 0" in verdict.reasons[0]
+
+
+def test_being_better_by_luck_alone_is_not_enough(panel, folds):
+    """All that is gained is gained on one series of sixty."""
+    before = trial(folds, "before", np.where(folds.series == 30, 1.5, 1.0))
+    verdict = judge(panel, folds, trial(folds, "lucky"), before, seed=0)
+    assert verdict.measures["value"][0] > 0 > np.nanmean(trial(folds, "lucky").loss - before.loss)
+    assert failed(verdict) == {"pinball"}
+
+
+def test_undercoverage_of_fast_movers_blocks_alone(panel, folds):
+    fast = band(panel, folds, "high")
+    known = trial(folds, "truth")
+    at = np.isclose(LEVELS, 0.95)
+    incumbent = wide(folds, np.ones(len(fast), bool), 1.5)
+    right = np.where(at, known.quantiles, incumbent.quantiles)
+    incumbent = replace(incumbent, quantiles=right, loss=losses(folds, right))
+    short = np.where(at & fast[:, None, None], known.mean[:, :, None] * 1.01, known.quantiles)
+    challenger = replace(known, quantiles=short, loss=losses(folds, short))
+    verdict = judge(panel, folds, challenger, incumbent, seed=0)
+    assert not verdict.promoted
+    assert verdict.measures.loc[~verdict.measures["passed"], "rule"].tolist() == [
+        "coverage 0.95, volume high"
+    ]
+    assert verdict.reasons[0].startswith("volume high: demand is within the 0.95 quantile in")
+
+
+def test_what_is_no_farther_off_than_before_does_not_block(panel, folds):
+    fast = band(panel, folds, "high")
+    off = np.where(fast, 0.9, 1.0)
+    alone = judge(panel, folds, trial(folds, "new", off), trial(folds, "old", 1.2), seed=0)
+    assert "coverage" in failed(alone)
+    both = judge(
+        panel, folds, trial(folds, "new", off), trial(folds, "old", np.where(fast, 0.9, 1.4)), seed=0
+    )
+    assert both.promoted
+
+
+def test_a_biased_mean_blocks_alone(panel, folds):
+    challenger = trial(folds, "challenger")
+    biased = replace(
+        challenger, mean=challenger.mean * np.where(band(panel, folds, "mid"), 1.2, 1.0)[:, None]
+    )
+    verdict = judge(panel, folds, biased, wide(folds, np.ones(len(folds.series), bool), 1.0), seed=0)
+    assert verdict.measures.loc[~verdict.measures["passed"], "rule"].tolist() == ["bias, volume mid"]
+    assert verdict.reasons[0].startswith("volume mid: the mean is off by +")
+
+
+def test_a_higher_cost_of_stocking_blocks_alone(panel, folds):
+    """Much better on what hardly sells, a little dearer on what sells most."""
+    fast = band(panel, folds, "high")
+    known = trial(folds, "truth").quantiles
+    slow = wide(folds, ~fast, 1.5)
+    kept = np.where(np.isclose(LEVELS, 0.9), known, slow.quantiles)
+    slow = replace(slow, quantiles=kept, loss=losses(folds, kept))
+    verdict = judge(panel, folds, wide(folds, fast, 0.05), slow, seed=0)
+    assert failed(verdict) == {"cost"}
+    assert verdict.reasons[0].startswith("stocking by its quantiles costs")
+
+
+def test_without_a_scored_window_nothing_changes(panel, folds):
+    unseen = replace(folds, clean=np.zeros_like(folds.clean))
+    verdict = judge(panel, unseen, trial(unseen, "new"), trial(unseen, "old", 1.5), seed=0)
+    assert not verdict.promoted
+    assert verdict.reasons == ("no window was scored for both new and old; load more history",)
+
+
+def replayed(panel: Panel, folds: Folds, quantiles: np.ndarray) -> float:
+    """The replay as one would do it on paper, series by series and day by day."""
+    paid = wanted = 0.0
+    origins = sorted(set(folds.origin.tolist()))
+    level = LEVELS.tolist().index(0.9)
+    for i in sorted(set(folds.series.tolist())):
+        left = 0.0
+        for at, after in zip(origins, [*origins[1:], origins[-1] + 7], strict=True):
+            row = np.flatnonzero((folds.series == i) & (folds.origin == at))
+            if not len(row):
+                continue
+            step = min(after - at, int(folds.horizons[-1]))
+            days = panel.quantity[i, at + 1 : at + 1 + step]
+            if np.isnan(days).any():
+                continue
+            stock = max(left, float(np.interp(step, folds.horizons, quantiles[row[0], :, level])))
+            asked = 0.0
+            for units in days:
+                asked += float(units)
+            left = max(stock - asked, 0.0)
+            paid += 9 * max(asked - stock, 0.0) + left
+            wanted += asked
+    return paid / wanted
+
+
+def test_the_cost_is_that_of_a_replay_on_paper(panel, folds):
+    rng = np.random.default_rng(2)
+    said = trial(folds, "any").quantiles * rng.uniform(0.5, 1.5, (len(folds.series), 1, 1))
+    assert decision_cost(panel, folds, said) == pytest.approx(replayed(panel, folds, said))
+    holes = panel.quantity.copy()
+    holes[::7, 60:75] = np.nan
+    holed, kept = replace(panel, quantity=holes), folds.take(folds.origin != 71)
+    rows = folds.origin != 71
+    assert decision_cost(holed, kept, said[rows]) == pytest.approx(replayed(holed, kept, said[rows]))
+
+
+def test_the_true_quantiles_cost_least(panel, folds):
+    costs = [decision_cost(panel, folds, trial(folds, "t", factor).quantiles) for factor in (0.8, 1.0, 1.25)]
+    assert costs[1] == min(costs)
+
+
+def test_a_cost_worked_out_by_hand_and_nothing_to_replay():
+    demand = pd.DataFrame({"sku": "a", "location": "x", "date": pd.date_range("2024-01-01", periods=8),
+                           "quantity": [5.0, 5, 5, 5, 3, 9, 2, 1]})  # fmt: skip
+    panel = build_panel({"demand": demand}, Period("day"), pd.Timestamp("2024-01-08"), 2)
+    folds = folds_of(panel, np.zeros(2, int), np.array([3, 5]), np.array([1, 2]), 3)
+    quantiles = np.array([[[4.0], [10.0]], [[4.0], [6.0]]]) * np.ones(len(LEVELS))
+    # 10 in stock, 12 asked: 2 lost. Then 6 in stock, 3 asked: 3 left.
+    assert decision_cost(panel, folds, quantiles) == pytest.approx((2 * 9 + 3 * 1) / 15)
+    end = folds_of(panel, np.zeros(1, int), np.array([7]), np.array([1, 2]), 3)
+    assert np.isnan(decision_cost(panel, end, quantiles[:1]))
