@@ -7,6 +7,7 @@ tables: files are mapped onto them, rows that break them are quarantined, and ev
 import pandas as pd
 
 from ingestion.fields import Contract, Field, RowRule
+from ingestion.subjects import names_cells, states_fitting_value
 
 RETURNS = "demand counts what was asked for: net returns at the source or keep them out of the file"
 SKU = ("sku", "items", "sku")
@@ -264,6 +265,20 @@ FEEDBACK = Contract(
     keys=("at", "kind", "subject", "author"),
     unique=False,
     recorded="at",
+    row_rules=(
+        RowRule(
+            "must be sku@location@date, or sku@location@first..last",
+            "write it like tea@shop 1@2024-03-31; * for every sku or location, but not with a quantity",
+            "subject",
+            names_cells,
+        ),
+        RowRule(
+            "must be a quantity of one date, or missing for a demand_correction",
+            "write units, at least 0; correct a range date by date, or as missing",
+            "value",
+            states_fitting_value,
+        ),
+    ),
 )
 
 TABLES = {

@@ -57,6 +57,9 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "feedback": {"kind": "verdict", "subject": "a", "value": "false", "author": "q", "at": "2024-01-01"},
 }
+CELLS = "must be sku@location@date, or sku@location@first..last"
+QUANTITY = "must be a quantity of one date, or missing for a demand_correction"
+CORRECTION = {"kind": "demand_correction", "subject": "a@x@2024-02-03", "value": "3"}
 BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("items", {"unit_cost": -1}, "unit_cost", "must be at least 0"),
     ("items", {"lifecycle": "retired"}, "lifecycle", "must be one of active, new, phase_out, discontinued"),
@@ -90,6 +93,14 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
         "kind",
         "must be one of verdict, demand_correction, override, event_tag",
     ),
+    ("feedback", {"kind": "event_tag", "subject": "a"}, "subject", CELLS),
+    ("feedback", {"kind": "event_tag", "subject": "a@x@2024-02-30"}, "subject", CELLS),
+    ("feedback", {"kind": "event_tag", "subject": "a@x@2024-02-03..2024-02-01"}, "subject", CELLS),
+    ("feedback", {"kind": "override", "subject": "*@x@2024-02-03", "value": "3"}, "subject", CELLS),
+    ("feedback", {"kind": "override", "subject": "a@x@2024-02-03", "value": "many"}, "value", QUANTITY),
+    ("feedback", {"kind": "override", "subject": "a@x@2024-02-03", "value": "missing"}, "value", QUANTITY),
+    ("feedback", CORRECTION | {"value": "-3"}, "value", QUANTITY),
+    ("feedback", CORRECTION | {"subject": "a@x@2024-02-03..2024-02-05"}, "value", QUANTITY),
 ]
 
 
@@ -120,6 +131,19 @@ def test_a_good_row_is_taken(tmp_path: Path, table: str) -> None:
     report = loaded(tmp_path, table, GOOD[table])
     assert report.quarantined.empty, report.quarantined
     assert report.accepted == {table: 2}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        CORRECTION,
+        CORRECTION | {"subject": "*@x@2024-02-03..2024-02-05", "value": "missing"},
+        CORRECTION | {"kind": "override", "subject": "a@b@x@2024-02-03..2024-02-09", "value": "0.5"},
+        {"kind": "event_tag", "subject": "*@*@2024-02-03", "value": "heat wave"},
+    ],
+)
+def test_feedback_about_cells_is_taken(tmp_path: Path, change: dict[str, Any]) -> None:
+    assert loaded(tmp_path, "feedback", GOOD["feedback"] | change).accepted == {"feedback": 2}
 
 
 @pytest.mark.parametrize(("table", "change", "column", "rule"), BROKEN)

@@ -50,8 +50,21 @@ def poison(folder: Path, as_of: pd.Timestamp) -> None:
         ),
     )
     change("plans", lambda f: pd.concat([f, f.tail(200).assign(promotion=0.9, known_from=after)]))
-    feedback = {"kind": "demand_correction", "subject": "x", "value": "9", "author": "a", "at": after}
-    pd.DataFrame([feedback]).to_parquet(folder / "feedback.parquet")
+    sold = pd.read_parquet(folder / "demand.parquet").query("date <= @as_of").tail(30)
+    corrections = [
+        {
+            "kind": "demand_correction",
+            "subject": f"{row.sku}@{row.location}@{row.date.date()}",
+            "value": "777",
+        }
+        for row in sold.itertuples()
+    ]
+    tag = {"kind": "event_tag", "subject": f"*@*@{as_of.date()}..{late_day(as_of)}", "value": "poison"}
+    pd.DataFrame([*corrections, tag]).assign(author="a", at=after).to_parquet(folder / "feedback.parquet")
+
+
+def late_day(as_of: pd.Timestamp) -> str:
+    return (as_of + pd.Timedelta(days=30)).date().isoformat()
 
 
 def test_poison_after_the_date_changes_no_output_byte(forestock, tmp_path: Path) -> None:
