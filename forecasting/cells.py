@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from ingestion.periods import Period
-
 PAIR = ["sku", "location"]
 
 
@@ -56,25 +54,18 @@ class Cells:
     """Demand rows brought to n series × T periods: sums and means of their columns per cell.
 
     keys: (n,) frame of sku and location, sorted; every pair is among them
-    begin, length: number of the first period, and how many there are
+    step: (rows,) number of each row's period, 0 … T - 1
+    length: number of periods, T
     """
 
     def __init__(
-        self,
-        keys: pd.DataFrame,
-        demand: pd.DataFrame,
-        pairs: Pairs,
-        *,
-        period: Period,
-        begin: int,
-        length: int,
+        self, keys: pd.DataFrame, demand: pd.DataFrame, pairs: Pairs, step: np.ndarray, length: int
     ) -> None:
         self.demand, self.shape = demand, (len(keys), length)
         series = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(pairs.keys))
         self._cell = series.astype(np.int64)[pairs.of_row]
         self._cell *= length
-        self._cell += period.index(demand["date"])
-        self._cell -= begin
+        self._cell += step
 
     def total(self, column: str) -> np.ndarray:
         """Sums per cell (n, T) float32, NaN where no row has a value."""

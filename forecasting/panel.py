@@ -16,14 +16,9 @@ from forecasting.calendar import Calendar, build_calendar
 from forecasting.cells import Cells, pairs_of
 from forecasting.reach import Grid
 from forecasting.series import covariates_of, find_series
+from forecasting.shelves import MEMORY, absent_of, check_words, demand_of
 from ingestion.errors import DataError, Problem
 from ingestion.periods import Period
-
-# Below this share of the period on the shelf, what was sold says too little. Above it sales are divided by
-# the root of the share: shelves empty late in a day that was already a good one, so that dividing by the
-# share itself would count the best hours of the best days twice.
-LEAST_IN_STOCK = 0.5
-ABSENT = ("zero", "closed", "missing")
 
 
 @dataclass(frozen=True)
@@ -143,25 +138,25 @@ def build_panel(
     period: Period,
     as_of: pd.Timestamp,
     horizon: int,
-    absent: str = "zero",
+    absent: str | pd.DataFrame = "zero",
     country: str | None = None,
+    hidden: str = "mask",
 ) -> Panel:
     """The panel of all series as known at the end of the period that contains `as_of`.
 
     tables: demand, and plans, items, locations where there are any, as the warehouse reads them
     horizon: periods of known future, H ≥ 1
-    absent: what no row means after a series' first: "zero", "closed" (zero because shut) or "missing"
+    absent: what no row means after a series' first: "zero", "closed" (zero because shut) or "missing"; or a
+        frame of sku, location and absent, where sources differ
     country: ISO code for holidays where `locations.country` says none
+    hidden: what becomes of demand that met an empty shelf: "mask", "impute" or "ignore", see `shelves`
     Raises Problem for impossible arguments, DataError where there is nothing to forecast.
     """
-    if absent not in ABSENT:
-        raise Problem(
-            f"absent must be one of {', '.join(ABSENT)}, got {absent!r}; mend demand.absent in forestock.toml"
-        )
+    check_words(absent, hidden)
     if horizon < 1:
         raise Problem(f"horizon must be at least one period, got {horizon}; pass how far ahead to forecast")
     last = int(period.index(as_of)[0])
-    demand, begin = _past(tables["demand"], period, last)
+    demand, step, begin = _past(tables["demand"], period, last)
     pairs = pairs_of(demand)
     plans = planning.known_plans(tables.get("plans"), period.end(as_of))
     found = find_series({**tables, "plans": plans}, pairs.keys, period, country)
@@ -172,14 +167,14 @@ def build_panel(
     length = last + 1 - begin
     names = found.keys.assign(category=found.attributes.get("category", ""))
     grid = Grid(names, period, begin, length, horizon)
-    cells = Cells(found.keys, demand, pairs, period=period, begin=begin, length=length)
+    cells = Cells(found.keys, demand, pairs, step, length)
     dates = period.dates(begin + np.arange(length + horizon))
     launched = period.index(found.launched.fillna(dates[0])) - begin
     panel = Panel(
         keys=found.keys,
         period=period,
         as_of=dates[length - 1],
-        **_history(cells, absent),
+        **_history(cells, absent_of(found.keys, absent), hidden, MEMORY / period.days),
         **_plans(plans, grid, cells, covariates_of(demand)),
         attributes=found.attributes,
         start=np.maximum(launched, 0),
@@ -189,13 +184,20 @@ def build_panel(
     return replace(panel, notes=(*panel.calendar.notes, *_notes(panel)))
 
 
-def _past(demand: pd.DataFrame, period: Period, last: int) -> tuple[pd.DataFrame, int]:
-    """Demand up to the period number `last`, and the number of its first period."""
+def _past(demand: pd.DataFrame, period: Period, last: int) -> tuple[pd.DataFrame, np.ndarray, int]:
+    """Demand up to the period number `last`, each row's period counted from the first, and the first."""
     index = period.index(demand["date"]) if len(demand) else np.empty(0, dtype=np.int64)
     later = index > last
     if later.any():
         demand, index = demand[~later], index[~later]
-    return demand, int(index.min(initial=last))
+    begin = int(index.min(initial=last))
+    return demand, (index - begin).astype(np.int32), begin
+
+
+def _history(cells: Cells, absent: np.ndarray, hidden: str, memory: float) -> dict[str, Any]:
+    """All fields that demand rows alone have a say in."""
+    found = demand_of(cells.total("quantity"), cells.mean("in_stock"), absent, hidden, memory)
+    return found._asdict()
 
 
 def _plans(plans: pd.DataFrame, grid: Grid, cells: Cells, covariates: list[str]) -> dict[str, Any]:
@@ -217,27 +219,6 @@ def _plans(plans: pd.DataFrame, grid: Grid, cells: Cells, covariates: list[str])
         "planned_quantity": planning.quantities(plans, grid),
         "covariates": values,
         "ahead": ahead,
-    }
-
-
-def _history(cells: Cells, absent: str) -> dict[str, Any]:
-    """Demand with its gaps: what no row means, and what an empty or half-empty shelf hides."""
-    sold = cells.total("quantity")
-    recorded = np.isfinite(sold)
-    length = sold.shape[1]
-    first = np.where(recorded.any(axis=1), recorded.argmax(axis=1), length).astype(np.int64)
-    inside = np.arange(length)[None, :] >= first[:, None]
-    unrecorded = inside & ~recorded
-    sold = np.where(unrecorded, np.float32(np.nan if absent == "missing" else 0.0), sold)
-    in_stock = np.where(recorded, np.clip(np.nan_to_num(cells.mean("in_stock"), nan=1.0), 0.0, 1.0), 1.0)
-    share = np.maximum(in_stock, LEAST_IN_STOCK)
-    quantity = np.where(in_stock >= LEAST_IN_STOCK, sold / np.sqrt(share), np.nan)
-    return {
-        "quantity": quantity.astype(np.float32),
-        "sold": sold.astype(np.float32),
-        "in_stock": in_stock.astype(np.float32),
-        "closed": unrecorded if absent == "closed" else np.zeros_like(recorded),
-        "first": first,
     }
 
 

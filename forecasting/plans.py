@@ -1,4 +1,4 @@
-"""Plans on the panel's grid: promotions, events, prices, quantities, covariates, and since when they are known.
+"""Plans on the panel's grid: promotions, events, prices, quantities, covariates, and since when they stand.
 
 It owns what a plan says of a cell; `reach` says which cells a plan row covers. Where several rows state a
 price, an event or a covariate of one cell, the most specific row is right, of equals the last.
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numba import njit
 
 from forecasting.reach import ALWAYS, Grid, classes_of, paint, paint_deepest, reach_of, spread
 
@@ -103,9 +104,17 @@ def prices(plans: pd.DataFrame, grid: Grid, recorded: np.ndarray) -> tuple[np.nd
     planned = bool(np.isfinite(price[:, grid.length :]).any())
     past = price[:, : grid.length]
     np.copyto(past, recorded, where=np.isfinite(recorded))
-    for t in range(1, grid.shape[1]):
-        np.copyto(price[:, t], price[:, t - 1], where=np.isnan(price[:, t]))
+    _carry_on(price)
     return price, planned
+
+
+@njit(cache=True, nogil=True)
+def _carry_on(values: np.ndarray) -> None:
+    """Each row's last finite value in place of NaN."""
+    for i in range(values.shape[0]):
+        for t in range(1, values.shape[1]):
+            if np.isnan(values[i, t]):
+                values[i, t] = values[i, t - 1]
 
 
 def quantities(plans: pd.DataFrame, grid: Grid) -> np.ndarray:

@@ -210,12 +210,6 @@ def _refuse_nothing(sources: Sequence[Source], after: Manifest) -> None:
     if not any(h.rows or h.quarantine or h.left_out for h in holdings):
         files = ", ".join(name for holding in holdings for name in holding.files) or "the sources"
         raise DataError(f"{files}: headers only, no rows. Export the tables again. Nothing was loaded")
-    said = {holding.absent for holding in after.of("demand")} - {None}
-    if len(said) > 1:
-        raise DataError(
-            f"the demand sources say that an absent row means {' and '.join(sorted(map(str, said)))}; "
-            "give all of them the same absent"
-        )
 
 
 def _guess_period(manifest: Manifest, root: Path) -> periods.Period:

@@ -40,9 +40,25 @@ class Warehouse:
 
     @property
     def absent(self) -> str:
-        """What an absent demand row means within a series' life: zero, closed or missing."""
-        said = {holding.absent for holding in self.manifest.of("demand")} - {None}
-        return str(said.pop()) if said else "zero"
+        """What an absent demand row means within a series' life: zero, closed or missing; zero where sources
+        say different things, see `absence`.
+        """
+        said = {holding.absent or "zero" for holding in self.manifest.of("demand")}
+        return said.pop() if len(said) == 1 else "zero"
+
+    def absence(self, as_of: pd.Timestamp | None = None) -> str | pd.DataFrame:
+        """What an absent demand row means: one word, or sku, location and absent where sources differ.
+
+        A series that several sources give rows of follows the last of them. as_of: as in `read`
+        """
+        manifest = self.manifest
+        cut = None if as_of is None else manifest.period.end(pd.Timestamp(as_of))
+        sources = [
+            (holding.absent or "zero", [self.root / p.file for p in holding.parts if _within(p, cut, None)])
+            for holding in manifest.of("demand")
+        ]
+        said = {word for word, files in sources if files}
+        return _series_by_word(sources, cut) if len(said) > 1 else (*said, self.absent)[0]
 
     def tables(self) -> list[str]:
         """Names of the tables that hold rows, in the order of the contracts."""
@@ -92,7 +108,9 @@ class Warehouse:
     def digest(self, as_of: pd.Timestamp | None = None) -> str:
         """SHA-256 of all that `read` gives as of a date, with the period and the meaning of absence."""
         tables = {table: self.read(table, as_of) for table in self.tables()}
-        said = f"{self.period} {self.absent} {digest_frames(tables)}"
+        absent = self.absence(as_of)
+        told = absent if isinstance(absent, str) else digest_frames({"absent": absent})
+        said = f"{self.period} {told} {digest_frames(tables)}"
         return hashlib.sha256(said.encode()).hexdigest()
 
     def quarantine(self) -> pd.DataFrame:
@@ -173,6 +191,21 @@ def _query(
         rows = rows.order(", ".join(f"{column} NULLS LAST" for column in order))
         frame: pd.DataFrame = rows.project(", ".join(map(_quote, wanted))).to_arrow_table().to_pandas()
     return frame
+
+
+def _series_by_word(sources: Sequence[tuple[str, Sequence[Path]]], cut: pd.Timestamp | None) -> pd.DataFrame:
+    """sku, location and the word of the last source that gives rows of the pair up to the cut, sorted."""
+    known = "" if cut is None else f"date <= TIMESTAMP_NS '{cut:%Y-%m-%d}'"
+    found = []
+    with duckdb.connect() as connection:
+        for word, files in sources:
+            if files:
+                rows = connection.read_parquet([str(path) for path in files], union_by_name=True)
+                rows = rows.filter(known) if known else rows
+                pairs = rows.project("sku, location").distinct().to_arrow_table().to_pandas()
+                found.append(pairs.astype("str").assign(absent=word))
+    pairs = pd.concat(found).drop_duplicates(["sku", "location"], keep="last")
+    return pairs.sort_values(["sku", "location"], ignore_index=True)
 
 
 def _quote(column: str) -> str:

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from forecasting.panel import build_panel
+from forecasting.panel import Panel, build_panel
 from ingestion.errors import DataError, Problem
 from ingestion.periods import Period
 
@@ -32,12 +34,66 @@ def test_absent_rows_mean_what_the_source_says(absent, gap, closed):
     assert panel.first.tolist() == [0, 2]
 
 
+def shelf(*days: tuple[float, float], unit: float = 1.0, hidden: str = "mask") -> Panel:
+    """One series from (sold, share in stock) per day."""
+    sold, share = zip(*days, strict=True)
+    dates = pd.date_range("2024-01-01", periods=len(days))
+    demand = pd.DataFrame({"sku": "a", "location": "x", "date": dates, "in_stock": share})
+    demand["quantity"] = np.array(sold) * unit
+    return build_panel({"demand": demand}, DAY, dates[-1], 1, hidden=hidden)
+
+
 def test_an_empty_shelf_is_missing_demand():
-    demand = rows(("a", "2024-01-01", 3, 1.0), ("a", "2024-01-02", 0, 0.0), ("a", "2024-01-03", 2, 0.25),
-                  ("a", "2024-01-04", 6, 0.64), columns=("sku", "date", "quantity", "in_stock"))  # fmt: skip
-    panel = build_panel({"demand": demand}, DAY, pd.Timestamp("2024-01-04"), 1)
-    np.testing.assert_allclose(panel.quantity[0], [3, np.nan, np.nan, 6 / 0.8])
-    np.testing.assert_allclose(panel.sold[0], [3, 0, 2, 6])
+    panel = shelf((1, 1.0), (19, 1.0), (0, 0.0), (6, 0.64), (2, 0.25))
+    np.testing.assert_allclose(panel.quantity[0], [1, 19, np.nan, 6 / 0.8, np.nan])
+    np.testing.assert_allclose(panel.sold[0], [1, 19, 0, 6, 2])
+
+
+def test_where_one_sale_empties_the_shelf_it_still_counts():
+    # Usual are 2 of 2 a day. Sold 2 in a quarter of a day: 3 quarters remain, busier by (2 + 1)/(2 + 1/4).
+    for unit in (1.0, 1000.0):
+        panel = shelf((2, 1.0), (2, 0.25), (0, 0.0), unit=unit)
+        np.testing.assert_allclose(panel.quantity[0] / unit, [2, 2 + 0.75 * 2 * 3 / 2.25, np.nan])
+
+
+def test_hidden_demand_can_be_imputed_or_ignored():
+    days = ((4, 1.0), (6, 1.0), (0, 0.0), (3, 0.5))
+    assert shelf(*days, hidden="ignore").quantity[0].tolist() == [4, 6, 0, 3]
+    said = shelf(*days, hidden="impute").quantity[0]
+    usual = (4 * np.exp(-1 / 28) + 6) / (np.exp(-1 / 28) + 1)
+    np.testing.assert_allclose(said[2], usual, rtol=1e-5)
+    # A customer takes 3, the least ever sold; the half day saw 1 of them, as usual it sees usual / 6.
+    np.testing.assert_allclose(said[3], 3 + 0.5 * usual * (2 + 1) / (2 + usual * 0.5 / 3), rtol=1e-5)
+    assert not (shelf((0, 0.0), (1, 0.2), hidden="impute").quantity[0] >= 0).any()  # nothing is known yet
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.floats(0.0, 1.0)), min_size=1, max_size=30),
+    st.sampled_from(["mask", "impute"]),
+)
+def test_demand_is_never_less_than_what_was_sold(days, hidden):
+    panel = shelf(*days, hidden=hidden)
+    seen = panel.observed[0]
+    assert (panel.quantity[0] >= panel.sold[0] - 1e-4)[seen].all()
+    assert np.isfinite(panel.quantity[0][panel.in_stock[0] >= 1]).all()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.floats(0.0, 1.0)), min_size=3, max_size=20), st.integers(1, 19)
+)
+def test_what_was_hidden_is_judged_by_what_came_before(days, cut):
+    cut = min(cut, len(days) - 1)
+    late, early = shelf(*days, hidden="impute"), shelf(*days[:cut], hidden="impute")
+    np.testing.assert_array_equal(late.until(cut - 1).quantity, early.quantity)
+
+
+def test_each_series_follows_the_meaning_of_its_source():
+    days = ("2024-01-01", "2024-01-03")
+    demand = rows(*((sku, day, 2) for sku in "abc" for day in days))
+    absent = pd.DataFrame({"sku": ["a", "b"], "location": "x", "absent": ["closed", "missing"]})
+    panel = build_panel({"demand": demand}, DAY, pd.Timestamp("2024-01-03"), 1, absent)
+    np.testing.assert_array_equal(panel.quantity[:, 1], [0, np.nan, 0])
+    assert panel.closed[:, 1].tolist() == [True, False, False]
 
 
 def test_days_become_weeks():
@@ -122,6 +178,8 @@ def test_cutting_the_panel_equals_building_it_earlier(shop):
 
 def test_impossible_requests_say_what_to_do():
     empty = rows(("a", "2024-01-01", 1))[:0]
+    with pytest.raises(Problem, match="mask, impute, ignore"):
+        build_panel({"demand": empty}, DAY, pd.Timestamp("2024-01-05"), 2, hidden="away")
     with pytest.raises(DataError, match="load demand"):
         build_panel({"demand": empty}, DAY, pd.Timestamp("2024-01-05"), 2)
     with pytest.raises(Problem, match="zero, closed, missing"):

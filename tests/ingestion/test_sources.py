@@ -271,14 +271,24 @@ def test_a_file_that_is_gone_keeps_what_it_gave(shop: Shop) -> None:
     assert shop.warehouse.absent == "closed"
 
 
-def test_two_meanings_of_absence_are_refused(shop: Shop) -> None:
-    shop.write("sales.csv", PLAIN)
-    shop.write("web.csv", PLAIN.replace("x", "web"))
-    with pytest.raises(DataError, match="same absent"):
-        shop.load(
-            a={"table": "demand", "path": "sales.csv", "absent": "zero"},
-            b={"table": "demand", "path": "web.csv", "absent": "closed"},
-        )
+def test_each_source_keeps_its_own_meaning_of_absence(shop: Shop) -> None:
+    shop.write("sales.csv", PLAIN + "b,x,2024-01-01,1\n")
+    shop.write("web.csv", "sku,location,date,quantity\na,web,2024-01-02,3\nb,x,2024-01-05,1\n")
+    shop.load(
+        a={"table": "demand", "path": "sales.csv", "absent": "closed"},
+        b={"table": "demand", "path": "web.csv", "absent": "missing"},
+    )
+    told = shop.warehouse.absence()
+    assert told.to_numpy().tolist() == [["a", "web", "missing"], ["a", "x", "closed"], ["b", "x", "missing"]]
+    early = shop.warehouse.absence(pd.Timestamp("2024-01-03"))
+    assert early.to_numpy().tolist() == [["a", "web", "missing"], ["a", "x", "closed"], ["b", "x", "closed"]]
+    assert shop.warehouse.absence(pd.Timestamp("2024-01-01")) == "closed"
+    before = shop.warehouse.digest()
+    shop.load(
+        a={"table": "demand", "path": "sales.csv", "absent": "missing"},
+        b={"table": "demand", "path": "web.csv", "absent": "closed"},
+    )
+    assert shop.warehouse.digest() != before
 
 
 def test_only_one_load_runs_at_a_time(shop: Shop) -> None:
