@@ -118,6 +118,7 @@ PLANS = Contract(
         _date("known_from"),
     ),
     keys=("date", "start", "end", "sku", "location", "category"),
+    extra="number",
     unique=False,
     recorded="known_from",
     partition="date",

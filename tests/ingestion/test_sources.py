@@ -291,6 +291,16 @@ def test_each_source_keeps_its_own_meaning_of_absence(shop: Shop) -> None:
     assert shop.warehouse.digest() != before
 
 
+def test_plans_give_covariates_ahead(shop: Shop) -> None:
+    shop.write("demand.csv", "sku,location,date,quantity,warmth\na,x,2024-01-01,3,10\n")
+    shop.write("plans.csv", "date,location,warmth,remark\n2024-01-02,x,12.5,sunny\n2024-01-03,,14,mild\n")
+    report = shop.load()
+    assert report.quarantined.empty
+    plans = shop.warehouse.read("plans")
+    assert plans["warmth"].tolist() == [12.5, 14.0]
+    assert "remark" not in plans
+
+
 def test_only_one_load_runs_at_a_time(shop: Shop) -> None:
     import fcntl
 
