@@ -150,8 +150,7 @@ def _fade(
     """Demand of phased-out items shrinks by a share each period; an item not yet launched has none."""
     step = np.arange(mean.shape[1])
     left = panel.fade[series, None] ** (step + 1)[None, :]
-    unseen = panel.first[series] >= panel.length
-    waiting = unseen[:, None] & (panel.length + step[None, :] < panel.start[series, None])
+    waiting = panel.length + step[None, :] < panel.start[series, None]
     left = np.where(waiting, 0.0, left)
     if (left == 1.0).all():
         return mean, quantiles

@@ -14,9 +14,10 @@ import pandas as pd
 from forecasting import plans as planning
 from forecasting.calendar import Calendar, build_calendar
 from forecasting.cells import Cells, pairs_of
-from forecasting.reach import Grid
+from forecasting.reach import LONG_AGO, Grid
 from forecasting.series import covariates_of, find_series
 from forecasting.shelves import MEMORY, absent_of, check_words, demand_of
+from forecasting.succession import fade_replaced, find_heirs, inherit
 from ingestion.errors import DataError, Problem
 from ingestion.periods import Period
 
@@ -46,8 +47,9 @@ class Panel:
     ahead: name → periods, for covariates that plans give so far beyond the as-of date; the others are known
         only once they are over
     attributes: (n, …) frame of text: category, location, … "" where unknown
-    first: (n,) number of the first observed period; T without history
-    start: (n,) number of the period in which the item is launched; 0 where that is not stated
+    first: (n,) number of the first observed period, of the item or of what it replaces; T without history
+    start: (n,) number of the period in which the item is launched, at the latest its first with demand; 0
+        where neither is known
     fade: (n,) share of demand that is left after one more period; 1 unless the item is phased out
     calendar: holidays of each series' country over T + H
     notes: what a reader of forecasts should know about these data
@@ -169,19 +171,34 @@ def build_panel(
     grid = Grid(names, period, begin, length, horizon)
     cells = Cells(found.keys, demand, pairs, step, length)
     dates = period.dates(begin + np.arange(length + horizon))
-    launched = period.index(found.launched.fillna(dates[0])) - begin
+    own = demand_of(
+        cells.total("quantity"),
+        cells.mean("in_stock"),
+        absent_of(found.keys, absent),
+        hidden,
+        MEMORY / period.days,
+    )
+    planned = _plans(plans, grid, cells, covariates_of(demand))
+    heirs = find_heirs(found.keys, tables.get("items"), tables.get("stock"), period.end(as_of))
+    happened = {name: planned[name] for name in ("promotion", "plan", "known")}
     panel = Panel(
         keys=found.keys,
         period=period,
         as_of=dates[length - 1],
-        **_history(cells, absent_of(found.keys, absent), hidden, MEMORY / period.days),
-        **_plans(plans, grid, cells, covariates_of(demand)),
+        **inherit(own, happened, heirs, period.days)._asdict(),
+        **planned,
         attributes=found.attributes,
-        start=np.maximum(launched, 0),
-        fade=found.fade,
+        start=_start(found.launched, own.first, grid),
+        fade=fade_replaced(found.fade, heirs, own.first < length, period),
         calendar=build_calendar(dates, period, found.countries),
     )
     return replace(panel, notes=(*panel.calendar.notes, *_notes(panel)))
+
+
+def _start(launched: pd.Series, first: np.ndarray, grid: Grid) -> np.ndarray:
+    """(n,) number of the period in which each item is launched: what sells has been launched."""
+    stated = grid.period.index(launched.fillna(LONG_AGO)) - grid.begin
+    return np.where(first < grid.length, np.minimum(np.maximum(stated, 0), first), np.maximum(stated, 0))
 
 
 def _past(demand: pd.DataFrame, period: Period, last: int) -> tuple[pd.DataFrame, np.ndarray, int]:
@@ -192,12 +209,6 @@ def _past(demand: pd.DataFrame, period: Period, last: int) -> tuple[pd.DataFrame
         demand, index = demand[~later], index[~later]
     begin = int(index.min(initial=last))
     return demand, (index - begin).astype(np.int32), begin
-
-
-def _history(cells: Cells, absent: np.ndarray, hidden: str, memory: float) -> dict[str, Any]:
-    """All fields that demand rows alone have a say in."""
-    found = demand_of(cells.total("quantity"), cells.mean("in_stock"), absent, hidden, memory)
-    return found._asdict()
 
 
 def _plans(plans: pd.DataFrame, grid: Grid, cells: Cells, covariates: list[str]) -> dict[str, Any]:

@@ -39,7 +39,8 @@ class Series:
 def find_series(
     tables: Mapping[str, pd.DataFrame], selling: pd.DataFrame, period: Period, country: str | None
 ) -> Series:
-    """Every series with demand or a plan of its own, and new items where they are sourced or stocked.
+    """Every series with demand or a plan of its own, and new items and successors where they are
+    sourced or stocked.
 
     selling: frame of the pairs of sku and location with demand
     country: ISO code where `locations.country` says none
@@ -81,7 +82,10 @@ def _keys(tables: Mapping[str, pd.DataFrame], selling: pd.DataFrame, items: pd.D
     found = [selling]
     if plans is not None and len(plans) and set(PAIR) <= set(plans):
         found.append(plans[PAIR].dropna())
-    new = items.index[items["lifecycle"] == "new"] if "lifecycle" in items else items.index[:0]
+    new = items.index[:0]
+    for name, is_new in (("lifecycle", lambda said: said == "new"), ("replaces", pd.Series.notna)):
+        if name in items:
+            new = new.union(items.index[is_new(items[name])])
     places = selling["location"].unique()
     for name in ("sourcing", "stock"):
         table = tables.get(name)

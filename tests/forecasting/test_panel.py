@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.panel import Panel, build_panel
@@ -67,6 +67,7 @@ def test_hidden_demand_can_be_imputed_or_ignored():
     assert not (shelf((0, 0.0), (1, 0.2), hidden="impute").quantity[0] >= 0).any()  # nothing is known yet
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, 50), st.floats(0.0, 1.0)), min_size=1, max_size=30),
     st.sampled_from(["mask", "impute"]),
@@ -78,6 +79,7 @@ def test_demand_is_never_less_than_what_was_sold(days, hidden):
     assert np.isfinite(panel.quantity[0][panel.in_stock[0] >= 1]).all()
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, 50), st.floats(0.0, 1.0)), min_size=3, max_size=20), st.integers(1, 19)
 )
