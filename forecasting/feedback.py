@@ -7,6 +7,7 @@ and `value_added` scores it once its periods are over. Subjects are written as `
 import hashlib
 import logging
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,13 @@ TRAINS = ("demand_correction", "event_tag")  # kinds that change what a model le
 log = logging.getLogger(__name__)
 
 
+class Learned(NamedTuple):
+    """Feedback that a model learns from: a digest of twelve hexadecimal digits, "" of none, and its rows."""
+
+    digest: str
+    rows: int
+
+
 def known_feedback(feedback: pd.DataFrame, period: Period, as_of: pd.Timestamp) -> pd.DataFrame:
     """Rows about cells that were written by the end of the period of `as_of`, in the order of writing.
 
@@ -33,12 +41,12 @@ def known_feedback(feedback: pd.DataFrame, period: Period, as_of: pd.Timestamp) 
     return pd.concat([rows, cells_of(rows["subject"])], axis=1)
 
 
-def digest(feedback: pd.DataFrame, period: Period, as_of: pd.Timestamp) -> str:
-    """Twelve hexadecimal digits that name the feedback a model trained now learns from; "" without any."""
+def learned_from(feedback: pd.DataFrame, period: Period, as_of: pd.Timestamp) -> Learned:
+    """The feedback that changes the training data, as known at the end of the period of `as_of`."""
     rows = known_feedback(feedback, period, as_of)
     rows = rows.loc[rows["kind"].isin(TRAINS), ["kind", "subject", "value", "at"]]
     said = rows.sort_values(["kind", "subject"], ignore_index=True).to_csv(index=False)
-    return hashlib.sha256(said.encode()).hexdigest()[:12] if len(rows) else ""
+    return Learned(hashlib.sha256(said.encode()).hexdigest()[:12] if len(rows) else "", len(rows))
 
 
 def apply_feedback(

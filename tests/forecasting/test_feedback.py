@@ -6,7 +6,7 @@ import pytest
 
 from forecasting.baselines import Baseline
 from forecasting.calibration import calibrate
-from forecasting.feedback import apply_feedback, digest, known_feedback
+from forecasting.feedback import apply_feedback, known_feedback, learned_from
 from forecasting.models import DemandModel
 from forecasting.panel import build_panel
 from forecasting.value_added import ADDED, score_overrides
@@ -67,8 +67,8 @@ def test_missing_masks_a_range_of_every_sku_of_a_place():
 def test_what_was_written_after_the_date_is_not_seen():
     late = correction("a@x@2024-01-06", "40", at="2024-01-21")
     pd.testing.assert_frame_equal(corrected(late)["demand"], demand())
-    assert digest(feedback(late), DAY, AS_OF) == ""
-    assert digest(feedback(late), DAY, pd.Timestamp("2024-01-21")) != ""
+    assert learned_from(feedback(late), DAY, AS_OF) == ("", 0)
+    assert learned_from(feedback(late), DAY, pd.Timestamp("2024-01-21")).rows == 1
 
 
 def test_the_last_row_about_a_cell_wins_whatever_the_order_in_the_file():
@@ -130,13 +130,14 @@ def test_an_event_tag_becomes_a_plan_known_from_its_day():
 def test_overrides_and_verdicts_leave_the_training_data_alone():
     rows = [("override", "a@x@2024-01-06", "99", "2024-01-05"), ("verdict", "alert 1", "false", "2024-01-05")]
     pd.testing.assert_frame_equal(corrected(*rows)["demand"], demand())
-    assert digest(feedback(*rows), DAY, AS_OF) == ""
+    assert learned_from(feedback(*rows), DAY, AS_OF).rows == 0
 
 
 def test_the_digest_names_what_training_learns_from():
     one, other = correction("a@x@2024-01-06", "40"), correction("b@x@2024-01-06", "40")
-    assert digest(feedback(one, other), DAY, AS_OF) == digest(feedback(other, one), DAY, AS_OF)
-    assert digest(feedback(one), DAY, AS_OF) != digest(feedback(other), DAY, AS_OF)
+    assert learned_from(feedback(one, other), DAY, AS_OF) == learned_from(feedback(other, one), DAY, AS_OF)
+    digests = {learned_from(feedback(row), DAY, AS_OF).digest for row in (one, other)}
+    assert len(digests) == 2
 
 
 @pytest.fixture
