@@ -52,10 +52,12 @@ def findings(settings: Settings, as_of: pd.Timestamp | None, today: pd.Timestamp
 
 
 def _model(evidence: Evidence, settings: Settings, as_of: pd.Timestamp) -> Evidence:
-    from forecasting import tracking  # the tracking library takes seconds to import
+    from forecasting.tracking import registry  # the tracking library takes seconds to import
 
     models, whose = settings.workspace / "models", identity(settings.workspace)
-    found = tracking.in_force(settings.tracking_uri, models, as_of, workspace=whose)
+    found = registry.in_force(
+        settings.tracking_uri, models, as_of, workspace=whose, signing_key=settings.signing_key
+    )
     if found is None:
         return replace(evidence, champion="")
     days = found.about["horizon"] * evidence.period_days

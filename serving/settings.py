@@ -37,15 +37,16 @@ SECTIONS: dict[str, dict[str, str]] = {
         **{name: name for name in ("period", "week_starts", "country", "currency", "language")},
     },
     "service": {name: name for name in ("host", "port", "database_url")},
-    "mlflow": {"tracking_uri": "mlflow_tracking_uri"},
-    "forecast": {name: name for name in ("horizon", "levels", "threads")},
+    "mlflow": {"tracking_uri": "mlflow_tracking_uri", "signing_key": "mlflow_signing_key"},
+    "forecast": {name: name for name in ("horizon", "levels", "threads", "hidden")},
     "supply": {
         "lead_time_days": "default_lead_time_days",
         "target": "default_target",
     },
 }
 PASSED_ON = ("sources", *TABLES)
-SECRET = ("database_url", "mlflow_tracking_uri")  # with the sources, where `env:NAME` may stand
+# With the sources, where `env:NAME` may stand.
+SECRET = ("database_url", "mlflow_tracking_uri", "mlflow_signing_key")
 
 
 class Settings(BaseSettings):
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
         SecretStr(""), description="an SQLAlchemy URL, such as sqlite:///store.db"
     )
     mlflow_tracking_uri: SecretStr = Field(SecretStr(""), description="a URI, such as http://127.0.0.1:5000")
+    mlflow_signing_key: SecretStr = Field(SecretStr(""), description="a secret, such as env:MODEL_KEY")
     host: str = Field("127.0.0.1", min_length=1, description="an address to listen on, such as 127.0.0.1")
     port: int = Field(8000, ge=0, le=65535, description="a port from 1 to 65535, or 0 for any free one")
     language: Literal["en", "zh"] = Field("en", description="en or zh")
@@ -68,6 +70,9 @@ class Settings(BaseSettings):
     horizon: int | None = Field(None, ge=1, le=1000, description="whole periods ahead, such as 60")
     levels: Annotated[tuple[float, ...], NoDecode] = Field(
         (0.5, 0.8, 0.9, 0.95, 0.99), min_length=1, description="levels in (0, 1), such as 0.5,0.9,0.95"
+    )
+    hidden: Literal["mask", "impute", "ignore"] = Field(
+        "mask", description="what demand that met an empty shelf becomes: mask, impute or ignore"
     )
     threads: int | None = Field(None, ge=1, description="threads of one computation, such as 2")
     default_lead_time_days: float = Field(14.0, ge=0, le=3650, description="days, such as 14")
@@ -114,6 +119,11 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """Where MLflow keeps runs and models, in clear."""
         return self.mlflow_tracking_uri.get_secret_value()
+
+    @property
+    def signing_key(self) -> str:
+        """Secret that models are signed with, in clear; "" where they are not signed."""
+        return self.mlflow_signing_key.get_secret_value()
 
     @property
     def rules(self) -> tuple[Rule, ...]:

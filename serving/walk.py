@@ -123,20 +123,24 @@ class Walk:
 
     def train(self) -> TrainingReport:
         """Fit candidates, judge them, keep the winner in the model registry."""
-        from forecasting import tracking  # the tracking library takes seconds to import
+        from forecasting.tracking import recording  # the tracking library takes seconds to import
 
         panel = self.panel
         self.stage(f"training on {panel.series} series × {panel.length} periods")
         report = train(panel, threads=self.settings.threads)
         self.stage("recording the run")
-        kept = tracking.record(
-            report,
-            self.settings.tracking_uri,
-            self.settings.workspace / "models",
+        source = recording.Source(
             data_digest=self.digest,
             code_version=version("forestock"),
             workspace=identity(self.settings.workspace),
             look_ahead=self._looks_ahead,
+            absent=self.warehouse.absent,
+            country=self.settings.country,
+            hidden=self.settings.hidden,
+        )
+        models = self.settings.workspace / "models"
+        kept = recording.record(
+            report, panel, self.settings.tracking_uri, models, source, self.settings.signing_key
         )
         self.__dict__["model"] = kept
         return report
@@ -144,15 +148,16 @@ class Walk:
     @cached_property
     def model(self) -> DemandModel:
         """The model in force: the newest one that knew nothing after the as-of date; trained now if due."""
-        from forecasting import tracking
+        from forecasting.tracking import registry
 
-        found = tracking.in_force(
+        found = registry.in_force(
             self.settings.tracking_uri,
             self.settings.workspace / "models",
             self.as_of,
             self.horizon,
             workspace=identity(self.settings.workspace),
             look_ahead=self._looks_ahead,
+            signing_key=self.settings.signing_key,
         )
         if found is not None and not self._is_due(found):
             return found
