@@ -1,1 +1,4 @@
-"""The HTTP API. Reading order: problems, metrics, edge, formats, questions, schemas, routes, health, app."""
+"""The HTTP API.
+
+Reading order: problems, metrics, edge, formats, questions, schemas, routes, what_if, health, app.
+"""

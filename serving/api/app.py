@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ingestion.errors import Problem
+from serving.api import what_if
 from serving.api.edge import Edge, log_requests, names_of
 from serving.api.health import make_health
 from serving.api.metrics import Metrics
@@ -18,6 +19,7 @@ from serving.api.questions import Service
 from serving.api.routes import router
 from serving.results import Results
 from serving.settings import Settings
+from serving.standby import Standby
 from serving.store.database import Unavailable
 from serving.store.store import Store
 from serving.web.pages import Pages
@@ -48,7 +50,10 @@ def create_app(
     """
     log_requests()
     metrics = Metrics(store)
-    pages = Pages(store, results, currency=settings.currency, language=settings.language, today=today)
+    standby = Standby(settings)
+    pages = Pages(
+        store, results, standby, currency=settings.currency, language=settings.language, today=today
+    )
     app = FastAPI(
         title="forestock",
         summary="Inventory early warning: forecasts, dynamic thresholds, stockout risk and alerts.",
@@ -58,8 +63,9 @@ def create_app(
         docs_url=None,  # its pages load scripts from elsewhere, which the service's own policy forbids
         redoc_url=None,
     )
-    app.state.service = Service(store, results, today)
+    app.state.service = Service(store, results, today, standby)
     app.include_router(router)
+    app.include_router(what_if.router)
     app.include_router(make_health(store, metrics))
     pages.install(app)
 

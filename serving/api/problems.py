@@ -13,10 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ingestion.errors import DataError, Problem
-from serving.results import Absent, Lost
+from serving.results import Absent, Lost, to_records
+from serving.standby import Busy, Outdated
 from serving.store.database import Unavailable
 from serving.store.paging import BadCursor
 from serving.store.store import Empty, Missing
+from serving.what_if import RejectedError
 
 # Where the store is and why it fails is for those who run the service: they find it in the log.
 OUT_OF_REACH = "the store is out of reach; try again in a minute, the service's log says why"
@@ -26,6 +28,8 @@ STATUS: tuple[tuple[type[Problem], int], ...] = (
     (Absent, 404),
     (BadCursor, 400),
     (Empty, 503),
+    (Busy, 503),
+    (Outdated, 409),
     (Lost, 503),
     (Unavailable, 503),
     (DataError, 422),
@@ -33,7 +37,8 @@ STATUS: tuple[tuple[type[Problem], int], ...] = (
 )
 REMEDIES = {
     404: "check the address; the routes are listed at /v1/openapi.json",
-    405: "use GET",
+    405: "use a method that /v1/openapi.json names for this address",
+    413: "ask for less at once",
     500: "try again; if it stays, report the request id",
 }
 
@@ -48,7 +53,7 @@ class ProblemOut(BaseModel):
     remedy: str = Field(description="What to do about it.")
     request_id: str = Field(description="Names the request in the service's logs.")
     errors: list[dict[str, Any]] | None = Field(
-        None, description="Each wrong parameter, where there are several."
+        None, description="Each wrong parameter, or each wrong row with its column."
     )
 
 
@@ -58,7 +63,9 @@ def describe(error: Exception) -> ProblemOut:
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         said = OUT_OF_REACH if isinstance(error, Unavailable) else str(error)
         detail, _, remedy = said.rpartition("; ")
-        return _problem(type(error).__name__, status, detail or remedy, remedy)
+        out = _problem(type(error).__name__, status, detail or remedy, remedy)
+        rows = to_records(error.faults) if isinstance(error, RejectedError) else None
+        return out.model_copy(update={"errors": rows})
     if isinstance(error, RequestValidationError):
         wrong = [_parameter(item) for item in error.errors()]
         first = wrong[0]

@@ -10,16 +10,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.formats import Format
 from serving.results import Results
+from serving.standby import Standby
 from serving.store.store import Store
 
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes ask: the store, the results, and the business date (asked for at each request)."""
+    """What the routes ask.
+
+    today: the business date, asked for at each request
+    standby: answers what-ifs
+    """
 
     store: Store
     results: Results
     today: Callable[[], date]
+    standby: Standby
 
 
 def _service(request: Request) -> Service:

@@ -1,1 +1,4 @@
-"""The pages, for people. Reading order: words, overview, item, pages; then templates, catalog and static."""
+"""The pages, for people.
+
+Reading order: words, overview, item, what_if, pages; then templates, catalog and static.
+"""

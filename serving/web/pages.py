@@ -15,10 +15,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from serving.results import Results
+from serving.standby import Standby
 from serving.store.alerts import AlertFilter
 from serving.store.store import Missing, Store
 from serving.web import overview as work
 from serving.web.item import item_view
+from serving.web.what_if import try_out
 from serving.web.words import LANGUAGES, Words, chosen_language, phrases
 
 HERE = Path(__file__).parent
@@ -30,10 +32,18 @@ class Pages:
     """The pages over one store."""
 
     def __init__(
-        self, store: Store, results: Results, *, currency: str, language: str, today: Callable[[], date]
+        self,
+        store: Store,
+        results: Results,
+        standby: Standby,
+        *,
+        currency: str,
+        language: str,
+        today: Callable[[], date],
     ) -> None:
         self._store = store
         self._results = results
+        self._standby = standby
         self._currency = currency
         self._language = language
         self._today = today
@@ -81,16 +91,18 @@ class Pages:
         )
 
     def item(self, request: Request) -> Response:
-        """One sku at one location."""
+        """One sku at one location; with htmx, only the answer to a what-if."""
         words = self._words(request)
         sku, location = _item_of(request)
         item = self._store.item(sku, location)
+        view = item_view(item, self._results, words)
         return self._render(
             request,
-            "item.html",
+            "_what_if.html" if request.headers.get("hx-request") == "true" else "item.html",
             words,
             fresh=work.freshness(self._store.overview(), self._today()),
-            view=item_view(item, self._results, words),
+            view=view,
+            tried=try_out(item, view.charts["forecast"]["date"], request.query_params, self._standby),
         )
 
     def error(self, request: Request, status: int, detail: str, remedy: str) -> Response:

@@ -64,6 +64,17 @@ class Words:
             return ">99%"
         return "<1%" if 0 < value < 0.005 else f"{value:.0%}"
 
+    def change(self, value: float | None) -> str:
+        """A relative change with its sign.
+
+        >>> Words("en").change(0.204), Words("en").change(-0.5), Words("en").change(0.001)
+        ('+20%', '−50%', '0%')
+        """
+        if value is None or not math.isfinite(value):
+            return MISSING
+        text = f"{value:+.0%}".replace("-", "\N{MINUS SIGN}")
+        return "0%" if text[1:] == "0%" else text
+
     def days(self, value: float | None) -> str:
         """Time until something happens, in whole days: a few hours are less than one, none is now."""
         if value is None or not math.isfinite(value):

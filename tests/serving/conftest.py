@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,11 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine, text
 
+from forecasting.gbm import Gbm
+from forecasting.training import train
+from serving import pipeline
 from serving.results import Results
+from serving.settings import Settings
 from serving.store.store import Store
 from warning.engine import Decision, evaluate
 from warning.rules import default_rules
@@ -318,3 +322,44 @@ def make_results(facts: pd.DataFrame) -> dict[str, pd.DataFrame]:
         if row.inbound > 0:
             parts["inbound"].append(pd.DataFrame({**key, "date": [arrives], "quantity": [row.inbound]}))
     return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which a run was published, with a small model; tests must not change it."""
+    folder = tmp_path_factory.mktemp("workspace")
+    write_tables(folder / "tables")
+    settings = Settings(workspace=folder, threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        small = (Gbm(rows=6000, trees=30),)
+        patch.setattr("serving.walk.train", partial(train, candidates=small, origins=4))
+        pipeline.run(settings, folder / "tables", None, lambda _: None)
+    return folder
+
+
+def write_tables(folder: Path, n: int = 6, days: int = 220) -> None:
+    """Series s0, s1, … of two categories; promotions of depth 0.4 double demand; plans go on for 40 days."""
+    folder.mkdir()
+    dates, rng = pd.date_range("2024-01-01", periods=days + 40), np.random.default_rng(5)
+    skus = [f"s{k}" for k in range(n)]
+    promoted = (np.arange(len(dates))[None, :] + 7 * np.arange(n)[:, None]) % 28 < 6
+    rate = np.geomspace(2, 20, n)[:, None] * np.where(dates.day_of_week >= 5, 1.5, 0.8)
+    everything = pd.DataFrame(
+        {
+            "sku": np.repeat(skus, len(dates)),
+            "location": "Old Town",
+            "date": np.tile(dates, n),
+            "quantity": rng.poisson(rate * np.where(promoted, 2.0, 1.0)).ravel(),
+            "promotion": 0.4 * promoted.ravel(),
+        }
+    )
+    past = everything["date"] < dates[days]
+    plans = everything[~past & (everything["promotion"] > 0)].drop(columns="quantity")
+    tables = {
+        "demand": everything[past],
+        "plans": plans.assign(event="flyer"),
+        "items": pd.DataFrame({"sku": skus, "category": ["even", "odd"] * (n // 2)}),
+        "stock": pd.DataFrame({"sku": skus, "location": "Old Town", "as_of": dates[days - 1], "on_hand": 60}),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)

@@ -32,6 +32,8 @@ LISTS = {
     "/v1/plan": PlanPage,
     "/v1/alerts": AlertPage,
 }
+WHAT_IF = "/v1/forecasts:what-if"
+PLAN = {"sku": "A/B-1000", "start": "2026-03-10", "end": "2026-03-12", "promotion": 0.2}
 
 
 def app_of(shop: Any, day: date = DAY) -> FastAPI:
@@ -293,6 +295,23 @@ def test_other_refusals(api: TestClient) -> None:
     assert api.get("/v1/thresholds", headers={"Accept": "image/png, */*;q=0.1"}).status_code == 200
 
 
+def test_a_what_if_is_refused_in_the_same_form(api: TestClient) -> None:
+    body = problem(api.post(WHAT_IF, json={"plans": [PLAN, {**PLAN, "promotion": 9}]}), 422)
+    (wrong,) = body["errors"]
+    assert (wrong["row"], wrong["column"], wrong["rule"]) == (2, "promotion", "must lie in 0–1")
+    assert wrong["remedy"].replace(";", ",") == body["remedy"]
+    body = problem(api.post(WHAT_IF, json={"plans": [PLAN], "sky": "blue"}), 422)
+    assert body["errors"][0]["parameter"] == "sky"
+    problem(api.post(WHAT_IF, content=b"{"), 422)
+    problem(api.post(WHAT_IF, json={"plans": [PLAN], "sku": "nope"}), 404)
+    problem(api.get(WHAT_IF), 405)
+    # This shop was published from nowhere: there are neither data nor a model to answer with.
+    body = problem(api.post(WHAT_IF, json={"plans": [PLAN]}), 409)
+    assert "forestock run" in body["remedy"]
+    large = iter([b'{"plans": [', *[b" " * 65_536] * 5])
+    problem(api.post(WHAT_IF, content=large, headers={"Content-Type": "application/json"}), 413)
+
+
 def test_a_cursor_of_one_list_is_refused_by_another(api: TestClient) -> None:
     cursor = api.get("/v1/alerts?limit=1").json()["next_cursor"]
     for url in ("/v1/thresholds", "/v1/risk", "/v1/alerts?tier=critical"):
@@ -316,6 +335,7 @@ def test_before_the_first_run(empty_store: Any, shop: Any, tmp_path: Any) -> Non
         answer = client.get(url)
         assert problem(answer, 503)["remedy"] == "run: forestock run"
         assert answer.headers["retry-after"] == "60"
+    assert problem(client.post(WHAT_IF, json={"plans": [PLAN]}), 503)["remedy"] == "run: forestock run"
     assert b"forestock_items" not in client.get("/metrics").content
 
 
@@ -410,10 +430,10 @@ def test_the_published_schema_names_every_route_and_refusal(api: TestClient) -> 
     schema = api.get("/v1/openapi.json").json()
     assert set(schema["paths"]) == {
         *(url for url in LISTS if "?" not in url),
-        *("/v1/alerts/{alert_id}", "/healthz", "/readyz", "/metrics"),
+        *("/v1/alerts/{alert_id}", WHAT_IF, "/healthz", "/readyz", "/metrics"),
     }
     for path, methods in schema["paths"].items():
-        route = methods["get"]
+        (route,) = methods.values()
         assert route["summary"]
         assert route["tags"]
         if path.startswith("/v1"):

@@ -13,7 +13,9 @@ import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
 from serving.api.app import create_app
+from serving.results import Results
 from serving.settings import Settings
+from serving.store.store import Store
 from serving.web.overview import item_url
 
 DAY = date(2026, 3, 9)
@@ -52,7 +54,11 @@ def browser(chromium: str) -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any, site: str) -> Iterator[Callable[..., Any]]:
-    """Open a page; what its console or its network complains of fails the test at the end."""
+    yield from visiting(browser, site)
+
+
+def visiting(browser: Any, site: str) -> Iterator[Callable[..., Any]]:
+    """Open pages of a site; what its console or its network complains of fails the test at the end."""
     complaints: list[str] = []
     contexts: list[Any] = []
 
@@ -158,6 +164,63 @@ def test_an_item_draws_its_charts(visit: Any, shop: Any, width: int, scheme: str
     page.click("text=The numbers behind the charts")
     assert page.locator(".plain tbody tr").count() == 14
     assert overflow(page) == 0
+
+
+@pytest.fixture(scope="module")
+def lively(workspace: Any) -> Iterator[str]:
+    """A site over a workspace that can be asked what if."""
+    settings = Settings(workspace=workspace)
+    store = Store.open(settings.database_url.get_secret_value())
+    app = create_app(settings, store, Results(workspace / "results"), today=lambda: date(2024, 8, 8))
+    with served(app) as url:
+        yield url
+    store.close()
+
+
+@pytest.fixture
+def visit_lively(browser: Any, lively: str) -> Iterator[Callable[..., Any]]:
+    yield from visiting(browser, lively)
+
+
+def canvas(page: Any) -> str:
+    page.wait_for_selector("#chart-demand canvas")
+    return page.evaluate("document.querySelector('#chart-demand canvas').toDataURL()")
+
+
+@pytest.mark.parametrize(("width", "language"), [(1440, "en-GB"), (375, "zh-CN")])
+def test_a_what_if_on_the_keyboard(visit_lively: Any, width: int, language: str) -> None:
+    page = visit_lively(item_url("s3", "Old Town"), width, language)
+    page.evaluate("window.same = true")
+    before = canvas(page)
+    page.focus("input[name=promotion]")
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.type("80")
+    page.keyboard.press("Enter")
+    rows = page.locator("#what-if tbody tr")
+    expect(rows).to_have_count(3, timeout=30_000)
+    assert page.evaluate("window.same")  # no page was loaded: the answer alone came
+    assert "+" in rows.first.inner_text()
+    assert canvas(page) != before
+    assert page.evaluate("document.activeElement.name") == "promotion"  # where the planner goes on
+    tried = page.evaluate("JSON.parse(document.getElementById('what-if-data').textContent)")
+    stored = page.evaluate("JSON.parse(document.getElementById('chart-data').textContent)")
+    assert tried["date"] == stored["forecast"]["date"]
+    assert sum(tried["mean"][:7]) > 1.1 * sum(stored["forecast"]["mean"][:7])
+    assert len(tried["bands"]) == len(stored["forecast"]["bands"])
+    assert overflow(page) == 0
+    page.fill("input[name=promotion]", "")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#what-if .refused")  # nothing is tried out
+    assert canvas(page) == before
+
+
+def test_a_what_if_works_without_scripts(browser: Any, lively: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(lively + item_url("s3", "Old Town"))
+    page.click(".what-if button")
+    assert page.locator("#what-if tbody tr").count() == 3
+    context.close()
 
 
 def test_a_day_on_the_keyboard(visit: Any) -> None:

@@ -96,24 +96,29 @@ function nowLine(data, words, ink) {
   };
 }
 
+// The bands of a fan, the widest first and palest; `later` puts values where the future lies.
+function fan(bands, later, colour, name) {
+  return bands.flatMap((band, place) => {
+    const common = { type: "line", symbol: "none", silent: true, lineStyle: { opacity: 0 }, stack: name + place, emphasis: { disabled: true } };
+    return [
+      { ...common, data: later(band.low) },
+      { ...common, data: later(band.high.map((high, i) => high - band.low[i])), areaStyle: { color: colour, opacity: 0.12 + 0.16 * place } },
+    ];
+  });
+}
+
 function demandChart(data, words, ink) {
+  const tried = read("what-if-data");
   const past = data.history, ahead = data.forecast;
   const dates = [...past.date, ...ahead.date];
   const later = (values) => [...past.date.map(() => null), ...values];
   const axis = axes(dates, ink);
-  const bands = ahead.bands.flatMap((band, place) => {
-    const share = 0.12 + 0.16 * place;
-    const common = { type: "line", symbol: "none", silent: true, lineStyle: { opacity: 0 }, stack: "band" + place, emphasis: { disabled: true } };
-    return [
-      { ...common, data: later(band.low) },
-      { ...common, data: later(band.high.map((high, i) => high - band.low[i])), areaStyle: { color: ink.fan, opacity: share } },
-    ];
-  });
   // A shelf empty for most of a period is shaded deeply, one empty for part of it lightly.
   const onShelf = (i) => past.in_stock[i] ?? 1;
   const out = stretches(past.date, (i) => onShelf(i) < 0.5, { color: faded(ink.out, 0.2) });
   const partly = stretches(past.date, (i) => onShelf(i) >= 0.5 && onShelf(i) < 0.95, { color: faded(ink.out, 0.08) });
   const promoted = stretches(past.date, (i) => past.promotion[i] > 0, { color: faded(ink.violet, 0.16) });
+  const supposed = tried ? stretches(dates, (i) => dates[i] >= tried.start && dates[i] <= tried.end, { color: faded(ink.tried, 0.1) }) : [];
   return {
     animation: false, textStyle: letters(),
     grid: { left: 44, right: 12, top: 22, bottom: 24 },
@@ -127,15 +132,18 @@ function demandChart(data, words, ink) {
         return lines.join("\n");
       }
       const ranges = ahead.bands.map((band) => `${words.range.replace("{share}", Math.round(band.share * 100) + "%")}  ${number(band.low[h])} – ${number(band.high[h])}`);
-      return [ahead.date[h], `${words.expected}  ${number(ahead.mean[h])}`, ...ranges].join("\n");
+      const other = tried ? [`${words.tried}  ${number(tried.mean[h])}`] : [];
+      return [ahead.date[h], `${words.expected}  ${number(ahead.mean[h])}`, ...other, ...ranges].join("\n");
     }),
     series: [
-      ...bands,
+      ...fan(ahead.bands, later, ink.fan, "band"),
+      ...(tried ? fan(tried.bands, later, ink.tried, "tried") : []),
       {
         type: "line", symbol: "none", data: past.quantity, lineStyle: { color: ink.ink, width: 1.3 }, itemStyle: { color: ink.ink },
-        markArea: { silent: true, data: [...promoted, ...partly, ...out] }, markLine: nowLine(data, words, ink), emphasis: { disabled: true },
+        markArea: { silent: true, data: [...promoted, ...partly, ...out, ...supposed] }, markLine: nowLine(data, words, ink), emphasis: { disabled: true },
       },
       { type: "line", symbol: "none", data: later(ahead.mean), lineStyle: { color: ink.fan, width: 2 }, itemStyle: { color: ink.fan }, emphasis: { disabled: true } },
+      ...(tried ? [{ type: "line", symbol: "none", data: later(tried.mean), lineStyle: { color: ink.tried, width: 2, type: "dashed" }, itemStyle: { color: ink.tried }, emphasis: { disabled: true } }] : []),
     ],
   };
 }
@@ -203,6 +211,7 @@ function draw() {
 }
 
 document.addEventListener("DOMContentLoaded", draw);
+document.addEventListener("htmx:afterSwap", draw);  // a what-if was answered
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 addEventListener("resize", () => {
   for (const place of document.querySelectorAll(".chart")) echarts.getInstanceByDom(place)?.resize();
