@@ -27,8 +27,15 @@ BENEFITS = {
     "TX": (1, 3, 5, 6, 7, 9, 11, 12, 13, 15),
     "WI": (2, 3, 5, 6, 8, 9, 11, 12, 14, 15),
 }
-EVENTS = {"Valentine": ("02-14", 1.05), "Independence Day": ("07-04", 1.1), "Halloween": ("10-31", 1.1),
-          "Thanksgiving": ("11-25", 0.6), "Christmas": ("12-25", 0.0), "New Year": ("01-01", 0.7)}  # fmt: skip
+# Day of the year, and demand as a share of that of an ordinary day.
+EVENTS = {
+    "Valentine": ("02-14", 1.05),
+    "Independence Day": ("07-04", 1.1),
+    "Halloween": ("10-31", 1.1),
+    "Thanksgiving": ("11-25", 0.6),
+    "Christmas": ("12-25", 0.0),
+    "New Year": ("01-01", 0.7),
+}
 
 
 def m5_shaped(

@@ -1,17 +1,19 @@
 """Series that cannot speak for themselves: new, hardly observed, or always out of stock.
 
-It owns how they borrow. Demand of a new item is that of a like item drawn at random, so its distribution is
-the mixture of its peers' distributions, which is wide on purpose.
+It owns how they borrow. Demand of a new item is that of a like item drawn at random, brought to its age by
+`launches`; so its distribution is the mixture of its peers' distributions, which is wide on purpose.
 """
 
 import numpy as np
 from numba import njit
 
 from forecasting.cumulative import LEVELS
+from forecasting.launches import Profile, launch_of, launch_profile
 from forecasting.panel import Panel
 
-ALIKE = ("subcategory", "category", "brand", "location")  # attributes by which peers are found, best first
-FEW, MANY = 5, 60  # fewest peers that count, most that are mixed
+MANY = 60  # most peers that are mixed
+LIKENESS = 3.0  # a peer weighs so many times as much for each attribute that it shares
+SHAPE = 2.0  # gamma shape of a period's demand about a peer's rate, when own first sales are held against it
 
 
 def pooled_rows(
@@ -24,19 +26,56 @@ def pooled_rows(
     means = np.zeros((len(series), mean.shape[1]))
     rows = np.zeros((len(series), *quantiles.shape[1:]))
     names = np.full(len(series), "pooled", dtype=object)
-    weight = _masses()
-    words = panel.attributes[[name for name in ALIKE if name in panel.attributes]].to_numpy(dtype=str)
-    mixed: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = {}
+    mass, profile = _masses(), launch_profile(panel, able)
+    codes = _codes(panel)
+    rate = mean[able, -1].astype(float) / mean.shape[1]
     for k, i in enumerate(series):
-        kind = tuple(words[i])
-        if kind not in mixed and len(able):
-            peers = _peers(words, int(i), able)
-            mixture = _mixture(quantiles[peers].astype(float), weight, LEVELS)
-            mixed[kind] = mean[peers].mean(axis=0), mixture
         if len(able):
-            means[k], rows[k] = mixed[kind]
+            weight = _likeness(panel, codes, int(i), able) * _likelihood(panel, int(i), rate, profile)
+            best = np.argsort(-weight, kind="stable")[:MANY]
+            peers, share = able[best], weight[best] / weight[best].sum()
+            growth = profile.growth(mean.shape[1], panel.length - launch_of(panel, int(i)))
+            means[k] = share @ mean[peers] * growth
+            rows[k] = _mixture(quantiles[peers].astype(float), share, mass, LEVELS) * growth[:, None]
         means[k], rows[k], names[k] = _own_knowledge(panel, int(i), means[k], rows[k])
     return means, rows, names
+
+
+def _codes(panel: Panel) -> np.ndarray:
+    """(n, attributes + 1) numbers of the words that describe each series, its sku first; -1 unknown."""
+    words = {"sku": panel.keys["sku"], **{name: panel.attributes[name] for name in panel.attributes}}
+    columns = []
+    for said in words.values():
+        text = said.to_numpy(dtype=str)
+        number = np.unique(text, return_inverse=True)[1]
+        columns.append(np.where(text == "", -1, number))
+    return np.stack(columns, axis=1)
+
+
+def _likeness(panel: Panel, codes: np.ndarray, i: int, able: np.ndarray) -> np.ndarray:
+    """(able,) weight of each peer: by the attributes it shares, and how close its price is."""
+    shared = ((codes[able] == codes[i]) & (codes[i] >= 0)).sum(axis=1)
+    price = panel.price[:, panel.length - 1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.abs(np.log(price[able] / price[i]))
+    return LIKENESS**shared * np.exp(-np.where(np.isfinite(apart), apart, 1.0))
+
+
+def _likelihood(panel: Panel, i: int, rate: np.ndarray, profile: Profile) -> np.ndarray:
+    """(able,) how likely a peer's rate, brought to the age, would have sold what series i has sold so far.
+
+    Negative binomial of the smallest sales, so that it is the same in pieces and in grams; the highest is 1.
+    """
+    stocked = np.flatnonzero(np.isfinite(panel.sold[i]) & (panel.in_stock[i] > 0))
+    sold = panel.sold[i, stocked]
+    if not len(stocked) or not sold.any():
+        return np.ones(len(rate))
+    unit = sold[sold > 0].min()
+    grown = profile.at(stocked - launch_of(panel, i))
+    expected = np.maximum(rate / unit * float(grown @ panel.in_stock[i, stocked]), 1e-9)
+    count = float(sold.sum()) / unit
+    log = count * np.log(expected) - (count + SHAPE) * np.log(SHAPE + expected)
+    return np.exp(log - log.max())
 
 
 def _own_knowledge(
@@ -63,21 +102,6 @@ def _shape(mean: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.where(mean[:, None] > 0, rows / mean[:, None], default[None, :])
 
 
-def _peers(words: np.ndarray, i: int, able: np.ndarray) -> np.ndarray:
-    """Series with history that are most like series i: the first attribute (a column) that enough share."""
-    for column in words.T:
-        alike = able[column[able] == column[i]] if column[i] else able[:0]
-        if len(alike) >= FEW:
-            return _spread_out(alike)
-    return _spread_out(able)
-
-
-def _spread_out(series: np.ndarray) -> np.ndarray:
-    return (
-        series[np.linspace(0, len(series) - 1, min(MANY, len(series))).astype(int)] if len(series) else series
-    )
-
-
 def _masses() -> np.ndarray:
     """Probability that each of LEVELS stands for: half of the gap to either neighbour."""
     borders = np.concatenate([[0.0], 0.5 * (LEVELS[1:] + LEVELS[:-1]), [1.0]])
@@ -85,8 +109,8 @@ def _masses() -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _mixture(quantiles: np.ndarray, mass: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """(H, levels) quantiles of the equal mixture of (p, H, levels)."""
+def _mixture(quantiles: np.ndarray, share: np.ndarray, mass: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """(H, levels) quantiles of the mixture of (p, H, levels) with weights (p,) that sum to 1."""
     peers, horizon, count = quantiles.shape
     out = np.empty((horizon, count))
     for h in range(horizon):
@@ -94,7 +118,7 @@ def _mixture(quantiles: np.ndarray, mass: np.ndarray, levels: np.ndarray) -> np.
         for p in range(peers):
             for k in range(count):
                 values[p * count + k] = quantiles[p, h, k]
-                weights[p * count + k] = mass[k] / peers
+                weights[p * count + k] = mass[k] * share[p]
         order = np.argsort(values)
         reached, at = 0.0, 0
         for k in range(count):

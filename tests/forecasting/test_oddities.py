@@ -1,0 +1,123 @@
+"""The oddities of real series: whatever they are, what a model says stays finite and in order."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecasting.backtest import build_folds
+from forecasting.baselines import Baseline
+from forecasting.calibration import calibrate
+from forecasting.cumulative import CumulativeDemand
+from forecasting.forecaster import Forecaster
+from forecasting.gbm import Gbm
+from forecasting.models import DemandModel
+from forecasting.panel import Panel, build_panel
+from ingestion.periods import Name, Period
+
+MODELS: list[Forecaster] = [Baseline("moving_average"), Gbm(rows=600, trees=5)]
+every_model = pytest.mark.parametrize("model", MODELS, ids=lambda one: one.name)
+Series = dict[str, np.ndarray]
+
+
+def shop(odd: Series, period: Name = "day", plans: pd.DataFrame | None = None, **columns: Series) -> Panel:
+    """The odd series beside six ordinary ones over as many periods as the longest has, ending together."""
+    rng = np.random.default_rng(0)
+    length = max(len(values) for values in odd.values())
+    plain = {f"plain {k}": rng.poisson(2.0 + k, length).astype(float) for k in range(6)}
+    dates = Period(period).range(pd.Timestamp("2022-01-03"), length)
+    parts = []
+    for sku, values in (plain | odd).items():
+        rows = {"sku": sku, "location": "x", "date": dates[length - len(values) :], "quantity": values}
+        rows |= {name: said[sku] for name, said in columns.items() if sku in said}
+        parts.append(pd.DataFrame(rows))
+    items = pd.DataFrame({"sku": list(plain | odd), "category": "all"})
+    tables = {"demand": pd.concat(parts, ignore_index=True), "items": items}
+    return build_panel(tables | ({} if plans is None else {"plans": plans}), Period(period), dates[-1], 6)
+
+
+def forecast(model: Forecaster, panel: Panel) -> CumulativeDemand:
+    folds = build_folds(panel, 6, 3, 0)
+    early = model.fit(panel, folds.fitted, 6, 0, 1)
+    calibration = calibrate(early.predict(panel, folds.series, folds.origin, folds.horizons), folds.actual)
+    fitted = model.fit(panel, panel.length - 1, 6, 0, 1)
+    return DemandModel(fitted, calibration, panel.as_of.date().isoformat()).predict(panel, 6)
+
+
+def sound(demand: CumulativeDemand) -> None:
+    for values in (demand.mean, demand.quantiles):
+        assert np.isfinite(values).all()
+        assert (values >= 0).all()
+        assert (np.diff(values, axis=1) >= 0).all()
+    assert (np.diff(demand.quantiles, axis=2) >= 0).all()
+
+
+def of(demand: CumulativeDemand, sku: str) -> np.ndarray:
+    return demand.mean[demand.keys["sku"].tolist().index(sku)]
+
+
+@every_model
+@pytest.mark.parametrize(("period", "length"), [("day", 120), ("week", 60), ("month", 30)])
+def test_every_period_with_every_oddity_at_once(model, period, length):
+    rng = np.random.default_rng(1)
+    peak = rng.poisson(1.0, length).astype(float)
+    peak[length // 2] = 500.0
+    rare = np.where(np.arange(length) % 17 == 3, 2.0, 0.0)
+    gone = np.concatenate([rng.poisson(6.0, length // 2), np.zeros(length - length // 2)]).astype(float)
+    odd = {"peak": peak, "rare": rare, "gone": gone, "zero": np.zeros(length), "one": np.array([4.0]),
+           "few": np.array([3.0, 0.0, 5.0, 2.0]), "tiny": rng.random(length) * 1e-6,
+           "huge": rng.random(length) * 1e7, "out": np.zeros(length)}  # fmt: skip
+    price = {"peak": np.zeros(length), "rare": np.where(np.arange(length) < 9, 0.0, 3.0)}
+    stock = {"out": np.zeros(length), "gone": rng.random(length)}
+    demand = forecast(model, shop(odd, period, price=price, in_stock=stock))
+    sound(demand)
+    assert of(demand, "gone")[-1] < 6 * 6.0 * 0.6  # zeros for months weigh more than what was before
+    assert of(demand, "peak")[-1] < 6 * 25.0  # one peak of 500 times the median is no level
+    assert of(demand, "huge")[-1] > 1e6
+    assert of(demand, "tiny")[-1] < 1e-2
+
+
+@every_model
+def test_a_wave_of_promotion_over_the_whole_category(model):
+    rng = np.random.default_rng(2)
+    wave = (np.arange(120) % 30 < 8).astype(float)
+    odd = {f"wave {k}": rng.poisson(4 * (1 + 3 * wave)).astype(float) for k in range(6)}
+    plans = pd.DataFrame({"start": [pd.Timestamp("2022-05-03")], "promotion": [1.0]})
+    plans = plans.assign(end=pd.Timestamp("2022-05-08"), category="all")
+    both = [shop(odd, plans=plan, promotion=dict.fromkeys(odd, wave)) for plan in (None, plans)]
+    without, with_wave = (forecast(model, panel) for panel in both)
+    sound(with_wave)
+    # A moving average does not look at plans; a model that does expects more of the wave.
+    assert (with_wave.mean[-6:, -1] > without.mean[-6:, -1]).all() == (model.name == "lightgbm")
+
+
+@every_model
+def test_a_best_seller_that_is_nearly_always_out(model):
+    rng = np.random.default_rng(3)
+    there = np.where(np.arange(120) % 10 == 0, 1.0, 0.0)
+    demand = forecast(model, shop({"best": there * rng.poisson(40, 120)}, in_stock={"best": there}))
+    sound(demand)
+    assert of(demand, "best")[-1] > 6 * 20
+
+
+@every_model
+def test_one_day_is_all_there_is(model):
+    tables = {"demand": pd.DataFrame({"sku": ["a", "b"], "location": "x", "date": pd.Timestamp("2024-01-01"),
+                                      "quantity": [3.0, 0.0]})}  # fmt: skip
+    panel = build_panel(tables, Period("day"), pd.Timestamp("2024-01-01"), 6)
+    nothing = Baseline("moving_average").predict(panel, np.zeros(0, int), np.zeros(0, int), np.arange(1, 7))
+    calibration = calibrate(nothing, np.empty((0, 6)))
+    demand = DemandModel(Baseline("moving_average"), calibration, "2024-01-01").predict(panel, 6)
+    sound(demand)
+    assert of(demand, "a")[-1] >= 6 * 3.0 * 0.99
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 1.0, 2.5, 700.0]), min_size=1, max_size=70),
+       st.lists(st.sampled_from([0.0, 0.04, 0.5, 1.0, 1.0]), min_size=70, max_size=70),
+       st.sampled_from(["day", "week", "month"]))  # fmt: skip
+def test_any_series_on_any_shelf(values, shelf, period):
+    odd = {"odd": np.array(values), "long": np.resize(values, 70)}
+    stock = {"odd": np.array(shelf[: len(values)]), "long": np.array(shelf)}
+    sound(forecast(MODELS[0], shop(odd, period, in_stock=stock)))
