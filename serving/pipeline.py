@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecasting.cumulative import CumulativeDemand
 from forecasting.training import TrainingReport
 from ingestion import loading
 from ingestion.errors import Problem
@@ -21,6 +22,7 @@ from ingestion.health import inspect
 from ingestion.reporting import LoadReport
 from ingestion.warehouse import Warehouse
 from serving.results import Results, write_bytes
+from serving.retraining import heed_feedback
 from serving.settings import Settings
 from serving.store.store import Store
 from serving.walk import Stage, Walk
@@ -87,31 +89,35 @@ def load(
     return report if as_of is None else replace(report, health=inspect(warehouse, as_of))
 
 
-def daily_forecast(walk: Walk, horizon: int | None, levels: Sequence[float]) -> pd.DataFrame:
+def daily_forecast(demand: CumulativeDemand, horizon: int | None, levels: Sequence[float]) -> pd.DataFrame:
     """Per sku, location and date: mean and quantiles of that period alone, units."""
-    demand, steps = walk.demand, horizon or walk.horizon
+    steps = horizon or demand.horizon
     mean, quantiles = demand.daily(list(levels))
     frame = demand.keys.loc[np.repeat(np.arange(len(demand.keys)), steps)].reset_index(drop=True)
     frame = frame.assign(date=np.tile(demand.dates[:steps], len(demand.keys)), mean=mean[:, :steps].ravel())
-    return frame.assign(**_columns(levels, quantiles[:, :steps]), **_method(walk, steps))
+    return frame.assign(**_columns(levels, quantiles[:, :steps]), **_method(demand, steps))
 
 
-def cumulative_forecast(walk: Walk, horizons: Sequence[int] | None, levels: Sequence[float]) -> pd.DataFrame:
+def cumulative_forecast(
+    demand: CumulativeDemand, horizons: Sequence[int] | None, levels: Sequence[float]
+) -> pd.DataFrame:
     """Per sku, location and horizon: mean and quantiles of the sum over that many periods, units."""
-    sums = sorted(set(horizons or SUMS[walk.period.name]))
-    demand, at = walk.demand, np.array(sums) - 1
+    sums = sorted(set(horizons or SUMS[demand.period.name]))
+    at = np.array(sums) - 1
     frame = demand.keys.loc[np.repeat(np.arange(len(demand.keys)), len(sums))].reset_index(drop=True)
     frame = frame.assign(horizon=np.tile(sums, len(demand.keys)), mean=demand.mean[:, at].ravel())
-    return frame.assign(**_columns(levels, demand.quantile(list(levels))[:, at]), **_method(walk, len(sums)))
+    return frame.assign(
+        **_columns(levels, demand.quantile(list(levels))[:, at]), **_method(demand, len(sums))
+    )
 
 
 def _columns(levels: Sequence[float], quantiles: np.ndarray) -> dict[str, np.ndarray]:
     return {f"q{level:g}": quantiles[:, :, k].ravel() for k, level in enumerate(levels)}
 
 
-def _method(walk: Walk, repeats: int) -> dict[str, np.ndarray]:
+def _method(demand: CumulativeDemand, repeats: int) -> dict[str, np.ndarray]:
     """Which model made each row, so that a fallback shows."""
-    return {"method": np.repeat(np.asarray(walk.demand.method, dtype=object), repeats)}
+    return {"method": np.repeat(np.asarray(demand.method, dtype=object), repeats)}
 
 
 def risk_ahead(walk: Walk, horizon: int | None) -> pd.DataFrame:
@@ -125,8 +131,8 @@ def publish(walk: Walk, store: Store) -> None:
     walk.stage("publishing")
     tables = {"thresholds": walk.thresholds, "positions": walk.facts, "orders": walk.orders}
     larger = {
-        "forecast": daily_forecast(walk, None, sorted({*BANDS, *walk.settings.levels})),
-        "cumulative": cumulative_forecast(walk, None, walk.settings.levels),
+        "forecast": daily_forecast(walk.demand, None, sorted({*BANDS, *walk.settings.levels})),
+        "cumulative": cumulative_forecast(walk.demand, None, walk.settings.levels),
         "history": _history(walk),
         "inbound": _inbound(walk),
     }
@@ -185,9 +191,11 @@ def watch(walk: Walk) -> Watched:
 
 
 def run(settings: Settings, folder: Path | None, as_of: pd.Timestamp | None, stage: Stage) -> Watched:
-    """The daily job: load → train if due → thresholds → risk → watch."""
+    """The daily job: load → train if due or on new feedback → thresholds → risk → watch."""
     report = load(settings, folder, stage)
-    return replace(watch(Walk(settings, as_of, stage)), quarantined=len(report.quarantined))
+    walk = Walk(settings, as_of, stage)
+    heed_feedback(walk)
+    return replace(watch(walk), quarantined=len(report.quarantined))
 
 
 def summary_of_load(report: LoadReport) -> dict[str, Any]:

@@ -6,6 +6,7 @@ command, a page or the daily job shows is one of these.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,8 @@ from uuid import uuid4
 import pandas as pd
 
 from forecasting.cumulative import CumulativeDemand
+from forecasting.drift import is_due
+from forecasting.feedback import Learned, apply_feedback, learned_from
 from forecasting.models import DemandModel
 from forecasting.panel import Panel, build_panel
 from forecasting.training import TrainingReport, train
@@ -36,7 +39,6 @@ Stage = Callable[[str], None]
 SHORTEST = {"day": 28, "week": 8, "month": 6}
 LONGEST = {"day": 120, "week": 52, "month": 24}
 LIKELY = 0.95  # lead times up to this quantile set the horizon
-RETRAIN_DAYS = 28.0
 MOST_BEYOND = 28  # periods after the last demand that may be taken for days without a sale
 
 log = logging.getLogger(__name__)
@@ -92,7 +94,7 @@ class Walk:
         return supply, learned
 
     @property
-    def _looks_ahead(self) -> bool:
+    def looks_ahead(self) -> bool:
         """Whether more is asked for than thresholds need: such a model must not change what they say."""
         return self._asked > self._needed
 
@@ -117,8 +119,11 @@ class Walk:
         """The history as arrays, with the known future."""
         horizon = self.horizon
         self.stage("laying out history")
+        # Corrected demand is what to learn from; what left the shelf is still what was recorded.
+        tables = apply_feedback(self.tables, self.period, self.as_of)
+        absent, settings = self.warehouse.absence(self.as_of), self.settings
         return build_panel(
-            self.tables, self.period, self.as_of, horizon, self.warehouse.absent, self.settings.country
+            tables, self.period, self.as_of, horizon, absent, settings.country, settings.hidden
         )
 
     def train(self) -> TrainingReport:
@@ -127,13 +132,13 @@ class Walk:
 
         panel = self.panel
         self.stage(f"training on {panel.series} series × {panel.length} periods")
-        report = train(panel, threads=self.settings.threads)
+        report = self._with_feedback(train(panel, threads=self.settings.threads))
         self.stage("recording the run")
         source = recording.Source(
             data_digest=self.digest,
             code_version=version("forestock"),
             workspace=identity(self.settings.workspace),
-            look_ahead=self._looks_ahead,
+            look_ahead=self.looks_ahead,
             absent=self.warehouse.absent,
             country=self.settings.country,
             hidden=self.settings.hidden,
@@ -146,26 +151,44 @@ class Walk:
         return report
 
     @cached_property
-    def model(self) -> DemandModel:
-        """The model in force: the newest one that knew nothing after the as-of date; trained now if due."""
+    def kept_model(self) -> DemandModel | None:
+        """The newest model that was kept and knew nothing after the as-of date; None where there is none."""
+        return self.kept_at(self.as_of)
+
+    def kept_at(self, as_of: pd.Timestamp) -> DemandModel | None:
+        """The same of another date: the model that was in force then."""
         from forecasting.tracking import registry
 
-        found = registry.in_force(
+        return registry.in_force(
             self.settings.tracking_uri,
             self.settings.workspace / "models",
-            self.as_of,
+            as_of,
             self.horizon,
             workspace=identity(self.settings.workspace),
-            look_ahead=self._looks_ahead,
+            look_ahead=self.looks_ahead,
             signing_key=self.settings.signing_key,
         )
-        if found is not None and not self._is_due(found):
+
+    @cached_property
+    def model(self) -> DemandModel:
+        """The model in force: the newest one that knew nothing after the as-of date; trained now if due."""
+        found = self.kept_model
+        if found is not None and not is_due(pd.Timestamp(found.as_of), self.as_of):
             return found
         self.train()
         return self.__dict__["model"]
 
-    def _is_due(self, model: DemandModel) -> bool:
-        return (self.as_of - pd.Timestamp(model.as_of)) / pd.Timedelta(days=1) >= RETRAIN_DAYS
+    @property
+    def feedback(self) -> Learned:
+        """The feedback that a model trained now learns from."""
+        return learned_from(self.tables["feedback"], self.period, self.as_of)
+
+    def _with_feedback(self, report: TrainingReport) -> TrainingReport:
+        """The report with the feedback that was used, so that new feedback can be told from it later."""
+        used = self.feedback
+        about = report.model.about | {"feedback": used.digest}
+        parameters = report.parameters | {"feedback": used.digest, "feedback_rows": used.rows}
+        return replace(report, model=replace(report.model, about=about), parameters=parameters)
 
     @cached_property
     def demand(self) -> CumulativeDemand:
