@@ -182,16 +182,15 @@ def visit_lively(browser: Any, lively: str) -> Iterator[Callable[..., Any]]:
     yield from visiting(browser, lively)
 
 
-def canvas(page: Any) -> str:
-    page.wait_for_selector("#chart-demand canvas")
-    return page.evaluate("document.querySelector('#chart-demand canvas').toDataURL()")
+PICTURE = "document.querySelector('#chart-demand canvas')?.toDataURL()"
 
 
 @pytest.mark.parametrize(("width", "language"), [(1440, "en-GB"), (375, "zh-CN")])
 def test_a_what_if_on_the_keyboard(visit_lively: Any, width: int, language: str) -> None:
     page = visit_lively(item_url("s3", "Old Town"), width, language)
     page.evaluate("window.same = true")
-    before = canvas(page)
+    painted(page, "chart-demand")
+    before = page.evaluate(PICTURE)
     page.focus("input[name=promotion]")
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.type("80")
@@ -200,7 +199,7 @@ def test_a_what_if_on_the_keyboard(visit_lively: Any, width: int, language: str)
     expect(rows).to_have_count(3, timeout=30_000)
     assert page.evaluate("window.same")  # no page was loaded: the answer alone came
     assert "+" in rows.first.inner_text()
-    assert canvas(page) != before
+    page.wait_for_function(f"before => {PICTURE} !== before", arg=before)
     assert page.evaluate("document.activeElement.name") == "promotion"  # where the planner goes on
     tried = page.evaluate("JSON.parse(document.getElementById('what-if-data').textContent)")
     stored = page.evaluate("JSON.parse(document.getElementById('chart-data').textContent)")
@@ -211,7 +210,7 @@ def test_a_what_if_on_the_keyboard(visit_lively: Any, width: int, language: str)
     page.fill("input[name=promotion]", "")
     page.keyboard.press("Enter")
     page.wait_for_selector("#what-if .refused")  # nothing is tried out
-    assert canvas(page) == before
+    page.wait_for_function(f"before => {PICTURE} === before", arg=before)
 
 
 def test_a_what_if_works_without_scripts(browser: Any, lively: str) -> None:

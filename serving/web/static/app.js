@@ -211,7 +211,7 @@ function draw() {
 }
 
 document.addEventListener("DOMContentLoaded", draw);
-document.addEventListener("htmx:afterSwap", draw);  // a what-if was answered
+document.addEventListener("htmx:after:swap", draw);  // a what-if was answered
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 addEventListener("resize", () => {
   for (const place of document.querySelectorAll(".chart")) echarts.getInstanceByDom(place)?.resize();
