@@ -1,12 +1,18 @@
 """Plain, statistical and linear candidates: the libraries as oracles, and laws where these say nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import statsforecast.models as statsforecast
 
+from forecasting import statistical
 from forecasting.baselines import KINDS, MEMORY, SEASON, Baseline
+from forecasting.features import NAMES
+from forecasting.linear import FittedLinear, Linear, read_linear, scale_of
 from forecasting.panel import Panel, build_panel
+from forecasting.statistical import Statistical, read_statistical, whole
 from ingestion.errors import Problem
 from ingestion.periods import Period
 
@@ -108,3 +114,131 @@ def test_the_moving_average_forgets_and_the_long_run_mean_does_not():
 def test_an_unknown_plain_forecast_is_refused():
     with pytest.raises(Problem, match=r"one of moving_average.*'croston'"):
         Baseline("croston")
+
+
+def weekly(n: int, days: int) -> np.ndarray:
+    """(n, days) counts with a weekend peak, the same Poisson demand every week."""
+    week = np.array([0.6, 0.6, 0.8, 1.0, 1.2, 1.6, 1.2])
+    rate = np.geomspace(2.0, 20.0, n)[:, None] * np.resize(week, days)
+    return np.random.default_rng(7).poisson(rate).astype(float)
+
+
+@pytest.mark.parametrize("name", statistical.KINDS)
+def test_a_statistical_model_is_the_library_s_where_it_was_fitted(name: str):
+    panel = panel_of(weekly(3, 90))
+    fitted = Statistical(name, 1e9).fit(panel, 79, 14, 0, 1)
+    said = fitted.predict(panel, np.arange(3), np.full(3, 79), np.array([14])).path
+    for i in range(3):
+        oracle = statsforecast.Theta(7) if name == "theta" else statsforecast.AutoETS(7, model="ANZ")
+        expected = oracle.forecast(y=panel.quantity[i, :80].astype(float), h=14)["mean"]
+        np.testing.assert_allclose(np.diff(said[i], prepend=0.0), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", statistical.KINDS)
+def test_later_periods_move_a_statistical_model_s_state_alone(name: str):
+    quantity = weekly(2, 120)
+    panel = panel_of(quantity)
+    doubled = panel_of(np.where(np.arange(120) < 80, quantity, 2.0 * quantity))
+    fitted = Statistical(name, 1e9).fit(panel, 79, 14, 0, 1)
+    series, origin = every_pair(panel, 79, 119)
+    before = fitted.predict(panel, series, origin, np.array([14])).mean.reshape(2, 2)
+    after = fitted.predict(doubled, series, origin, np.array([14])).mean.reshape(2, 2)
+    np.testing.assert_array_equal(after[:, 0], before[:, 0])
+    assert (after[:, 1] > before[:, 1]).all()  # little where the past has shown a steady level
+    alone = fitted.predict(doubled, series[1:2], origin[1:2], np.array([14])).mean
+    np.testing.assert_array_equal(alone, after[:1, 1:])
+
+
+def test_a_statistical_model_declines_what_it_cannot_afford(tmp_path):
+    panel = panel_of(weekly(6, 60))
+    with pytest.raises(Problem, match=r"budget of 0 s, ets on 6 series would take about"):
+        Statistical("ets", 0.0).fit(panel, 59, 14, 0, 1)
+    with pytest.raises(Problem, match="one of ets, theta, got 'arima'"):
+        Statistical("arima")
+    fitted = Statistical("theta", 60.0).fit(panel, 59, 14, 0, 1)
+    assert fitted.learned == "2024-02-29"
+    assert read_statistical(tmp_path, fitted.write(tmp_path)) == fitted
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gaps_are_filled_with_the_season_about_the_line_between_neighbours():
+    week = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    quantity = np.tile(week, (1, 12)) * 10.0
+    hidden = np.zeros_like(quantity, dtype=bool)
+    hidden[0, [20, 21, 40]] = True
+    panel = panel_of(np.where(hidden, 0.0, quantity), 1.0 - hidden)
+    np.testing.assert_allclose(whole(panel, 0, 0, 83), quantity[0], rtol=0.05)
+    none = replace(panel, quantity=np.full_like(panel.quantity, np.nan))
+    assert not whole(none, 0, 0, 83).any()
+    nothing = replace(panel, quantity=np.where(hidden, np.nan, 0.0).astype(np.float32))
+    assert not whole(nothing, 0, 0, 83).any()
+
+
+@pytest.fixture(scope="module")
+def linear(panel: Panel) -> FittedLinear:
+    """The linear model of the shop, fitted on 150 of 200 days."""
+    return Linear(rows=8000).fit(panel, 149, 28, 0, 1)
+
+
+def test_the_linear_model_finds_the_rate_week_and_uplift(linear: FittedLinear, panel: Panel):
+    """Demand is Poisson with known rates: what is expected of the sum is known too."""
+    rate = np.geomspace(0.2, 12, 12)
+    busy = np.arange(5, 12)
+    horizons = np.array([7, 28])
+    said = linear.predict(panel, busy, np.full(len(busy), 171), horizons).mean
+    ahead = slice(172, 200)
+    week = np.where(panel.dates[ahead].day_of_week >= 5, 1.6, 0.76)
+    path = np.cumsum(rate[busy, None] * week * (1.0 + panel.plan[busy, ahead]), axis=1)
+    off = said / path[:, horizons - 1] - 1.0
+    assert abs(off.mean()) < 0.05
+    assert np.abs(off).max() < 0.25  # a level is known from four weeks of Poisson counts
+
+
+def test_the_linear_model_is_read_back_as_it_was_and_one_row_at_a_time(
+    linear: FittedLinear, panel: Panel, tmp_path
+):
+    parts = linear.write(tmp_path)
+    again = read_linear(tmp_path, parts)
+    series, at, horizons = np.arange(12), np.full(12, 199), np.array([1, 28])
+    every = linear.predict(panel, series, at, horizons)
+    assert again.predict(panel, series, at, horizons).mean.tobytes() == every.mean.tobytes()
+    one = linear.predict(panel, series[4:5], at[4:5], horizons)
+    assert one.mean.tobytes() == every.mean[4:5].tobytes()
+    assert one.spread.tobytes() == every.spread[4:5].tobytes()
+    text = (tmp_path / "linear.json").read_text().replace('"horizon"', '"astrology"')
+    (tmp_path / "linear.json").write_text(text)
+    with pytest.raises(Problem, match="astrology are not; train again"):
+        read_linear(tmp_path, parts)
+
+
+def test_columns_are_bounded_and_gaps_stand_at_the_mean():
+    rng = np.random.default_rng(0)
+    features = np.ones((1000, len(NAMES)), dtype=np.float32)
+    rate, run = NAMES.index("rate_0"), NAMES.index("rate_1")
+    features[:, rate] = rng.gamma(2.0, 1.0, 1000)
+    features[:, run] = np.where(rng.random(1000) < 0.3, np.nan, rng.gamma(2.0, 1.0, 1000))
+    features[:, NAMES.index("age")] = np.arange(1000)
+    scale = scale_of(features, yearly=True)
+    assert scale.names == ("rate_0", "rate_1")
+    assert scale.gaps.tolist() == [False, True]
+    odd = features[:3].copy()
+    odd[:, [rate, run]] = np.array([[1e9, np.nan], [np.inf, -np.inf], [-5.0, 0.0]])
+    columns = scale.columns(odd)
+    assert np.isfinite(columns).all()
+    assert columns[0, 0] == (scale.high[0] - scale.centre[0]) / scale.width[0]
+    assert columns[1, :2].tolist() == [0.0, 0.0]
+    assert columns[:, -1].tolist() == [1.0, 1.0, 0.0]
+
+
+def test_the_linear_model_asks_for_enough_to_learn_from():
+    with pytest.raises(Problem, match="at least 200 windows"):
+        Linear(rows=60).fit(panel_of(weekly(3, 60)), 59, 14, 0, 1)
+    with pytest.raises(Problem, match="some with demand"):
+        Linear(rows=2000).fit(panel_of(np.zeros((5, 90))), 89, 14, 0, 1)
+
+
+def test_the_linear_model_learns_nothing_from_what_comes_once_a_year_before_it_came_twice():
+    features = np.random.default_rng(0).gamma(2.0, 1.0, (500, len(NAMES))).astype(np.float32)
+    short, long = scale_of(features, yearly=False).names, scale_of(features, yearly=True).names
+    assert {"holidays", "workdays", "year_sin"} <= set(long) - set(short)
+    assert {"rate_0", "horizon", "promotion"} <= set(short)

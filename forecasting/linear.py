@@ -1,0 +1,197 @@
+"""One log-linear model of all series (scikit-learn): few parameters, for histories that teach little.
+
+It owns the model whose coefficients can be read: the logarithm of demand over its structural expectation is a
+sum of standardised features, each of which may count for more or less as the horizon grows. Kept as JSON.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecasting.features import NAMES, build_rows
+from forecasting.forecaster import Prediction
+from forecasting.gbm import training_rows
+from forecasting.history import YEAR
+from forecasting.panel import Panel
+from ingestion.errors import Problem
+
+# What only ever grows with time: a straight line through it says of next month what no month has shown.
+COUNTERS = ("age", "observed")
+# What comes once a year: nothing is told of it by a history that has seen it once.
+YEARLY = ("holiday", "workday", "occasion", "event", "year")  # words in the names of features
+EDGE = 0.005  # share of the training rows beyond which a feature is cut, on either side
+FEW, MANY = 0.02, 0.98  # share of rows without a feature between which its absence is a feature of its own
+MOST_SALES = 50.0  # a row weighs as the number of sales that it expects, between a tenth and this
+RANGE = (-4.0, 2.5)  # of the logarithm: 2% to twelve times what is expected, as targets are cut
+PART = 50_000  # rows predicted at once: memory is bounded by it
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Parameters of the log-linear model.
+
+    rows: most training rows
+    alpha: penalty on squared coefficients of standardised features
+    """
+
+    name: str = "linear"
+    rows: int = 60_000
+    alpha: float = 0.05
+
+    def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedLinear":  # noqa: ARG002
+        """Coefficients from windows that ended by `origin`; always one thread."""
+        features, target, weight = training_rows(panel, origin, horizon, self.rows, seed)
+        if len(target) < 200 or not target.any():
+            raise Problem(
+                "the linear model needs at least 200 windows to learn from, some with demand, "
+                f"found {len(target)} of which {np.count_nonzero(target)} have; "
+                "use a baseline, or load more history"
+            )
+        scale = scale_of(features, origin + 1 >= 2 * YEAR[panel.period.name])
+        columns = scale.columns(features)
+        mean = _glm(columns, target, weight * _sales(features), self.alpha)
+        off = np.abs(target - np.exp(np.clip(_form(columns, mean), *RANGE)))
+        return FittedLinear(self.name, scale, mean, _glm(columns, off, weight, self.alpha), asdict(self))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How features become columns: logarithm, cut, standardised; where one is missing its mean stands in.
+
+    names: (k,) of the features used
+    low, high, centre, width: (k,) of their signed logarithms
+    gaps: (k,) bool, whether being missing is a column too
+    """
+
+    names: tuple[str, ...]
+    low: np.ndarray
+    high: np.ndarray
+    centre: np.ndarray
+    width: np.ndarray
+    gaps: np.ndarray
+
+    def columns(self, features: np.ndarray) -> np.ndarray:
+        """(rows, 2k + gaps) columns of features (rows, len(NAMES)): each, each × horizon, is missing."""
+        values = _logarithms(features[:, [NAMES.index(name) for name in self.names]])
+        missing = np.isnan(values)
+        values = (np.clip(values, self.low, self.high) - self.centre) / self.width
+        values[missing] = 0.0
+        ahead = values[:, [self.names.index("horizon")]] if "horizon" in self.names else 0.0
+        return np.concatenate([values, values * ahead, missing[:, self.gaps]], axis=1)
+
+
+def scale_of(features: np.ndarray, yearly: bool) -> Scale:
+    """Learned from training rows (rows, len(NAMES)); features that never change are left out.
+
+    yearly: whether the history is long enough for what comes once a year
+    """
+    values = _logarithms(features)
+    share = np.isnan(values).mean(axis=0)
+    names, numbers = [], []
+    for k, name in enumerate(NAMES):
+        known = values[~np.isnan(values[:, k]), k]
+        once = not yearly and any(word in name for word in YEARLY)
+        if name in COUNTERS or once or len(known) < 100:
+            continue
+        low, high = np.quantile(known, [EDGE, 1.0 - EDGE])
+        cut = np.clip(known, low, high)
+        if cut.std() > 1e-6:
+            names.append(name)
+            numbers.append((low, high, cut.mean(), cut.std(), FEW < share[k] < MANY))
+    if not names:
+        raise Problem("a linear model needs a feature that changes, found none; use a baseline")
+    low, high, centre, width, gaps = np.array(numbers).T
+    return Scale(tuple(names), low, high, centre, width, gaps.astype(bool))
+
+
+@dataclass(frozen=True)
+class FittedLinear:
+    """The coefficients.
+
+    mean, spread: (1 + columns,) of the logarithms of the mean and of the absolute error, constant first
+    """
+
+    name: str
+    scale: Scale
+    mean: np.ndarray
+    spread: np.ndarray
+    parameters: dict[str, Any]
+
+    def predict(
+        self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
+    ) -> Prediction:
+        """Sums at every horizon; the spread is the geometric mean of learned error and own deviation."""
+        rows = build_rows(panel, series, origin, horizons)
+        flat = rows.features.reshape(-1, len(NAMES))
+        ratio = np.empty((2, len(flat)))
+        for low in range(0, len(flat), PART):
+            columns = self.scale.columns(flat[low : low + PART])
+            for k, coefficients in enumerate((self.mean, self.spread)):
+                ratio[k, low : low + PART] = np.exp(np.clip(_form(columns, coefficients), *RANGE))
+        mean, error = ratio.reshape(2, *rows.expected.shape) * rows.expected
+        own = rows.summary.sd[:, None] * np.sqrt(horizons)[None, :]
+        size = np.where(rows.summary.size > 0, rows.summary.size, 1.0)[:, None]
+        return Prediction(
+            horizons=horizons,
+            mean=mean,
+            spread=np.maximum(np.sqrt(error * own), 1e-9),
+            sales=mean / size,
+            levels=np.empty(0),
+            quantiles=np.empty((*mean.shape, 0)),
+            path=rows.path,
+        )
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Everything as one JSON file."""
+        arrays = {key: value.tolist() for key, value in vars(self.scale).items() if key != "names"}
+        parts = {"names": self.scale.names, "scale": arrays}
+        parts |= {"mean": self.mean.tolist(), "spread": self.spread.tolist()}
+        (folder / "linear.json").write_text(json.dumps(parts, indent=1), encoding="utf-8")
+        return {"kind": "linear", "name": self.name, "parameters": self.parameters}
+
+
+def read_linear(folder: Path, parts: dict[str, Any]) -> FittedLinear:
+    """The model that `FittedLinear.write` put down; Problem where it needs features no longer built."""
+    kept = json.loads((folder / "linear.json").read_text(encoding="utf-8"))
+    lacking = sorted(set(kept["names"]) - set(NAMES))
+    if lacking:
+        raise Problem(
+            f"a model's features must be built by this version, {', '.join(lacking)} are not; train again"
+        )
+    arrays = {key: np.array(value) for key, value in kept["scale"].items()}
+    scale = Scale(tuple(kept["names"]), **arrays)
+    return FittedLinear(
+        parts["name"], scale, np.array(kept["mean"]), np.array(kept["spread"]), parts["parameters"]
+    )
+
+
+def _logarithms(features: np.ndarray) -> np.ndarray:
+    """Signed log(1 + |x|) as float64, NaN where not finite: ratios become differences, peaks become small."""
+    values = features.astype(float)
+    values[~np.isfinite(values)] = np.nan
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+def _sales(features: np.ndarray) -> np.ndarray:
+    """(rows,) sales that the windows expect: the weight of a row, for a ratio of many sales is less noisy."""
+    expected = features[:, NAMES.index("sales_expected")].astype(float)
+    return np.clip(np.nan_to_num(expected, nan=1.0), 0.1, MOST_SALES)
+
+
+def _glm(columns: np.ndarray, target: np.ndarray, weight: np.ndarray, alpha: float) -> np.ndarray:
+    """(1 + columns,) coefficients of a Poisson regression, constant first: right on average."""
+    # Loaded when used: a command that predicts needs the coefficients alone.
+    library = import_module("sklearn.linear_model")
+    model = library.PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=50)
+    model.fit(columns, target, sample_weight=weight / weight.mean())
+    return np.concatenate([[model.intercept_], model.coef_])
+
+
+def _form(columns: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """(rows,) linear form; summed row by row, so that a row's answer does not depend on those beside it."""
+    out: np.ndarray = (columns * coefficients[1:]).sum(axis=1) + coefficients[0]
+    return out
