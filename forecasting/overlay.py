@@ -105,7 +105,7 @@ def _events(panel: Panel, said: pd.DataFrame, dropped: np.ndarray) -> dict[str, 
     series = np.flatnonzero(touched)
     if not len(series):
         return {}
-    words = rows["event"].astype("str").str.strip().to_numpy(dtype=object)
+    words = np.array([str(word).strip() for word in rows.get("event", ())], dtype=object)
     names = np.array(sorted({*panel.event_names, *words}), dtype=object)
     # A series that is spoken of follows a course of its own from now on.
     course = np.concatenate([panel.event, panel.event[panel.event_of[series]]])

@@ -132,6 +132,8 @@ def test_instead_of_all_that_is_stored(shop) -> None:
     assert (ahead(panel, "plan") > 0).sum() > 20
     assert (ahead(tried, "plan") > 0).sum() == 1
     assert (named(tried) == "").all()
+    out = rows(panel, {"promotion": 0.0})[["start", "end", "promotion"]]  # no other column need be there
+    assert (named(lay_over(panel, out)) == "").all()
 
 
 def test_which_rows_reach_what(shop) -> None:
