@@ -28,6 +28,7 @@ import numpy as np
 
 import intervals
 import peers
+import peers_mlforecast
 from forecasting.cumulative import LEVELS
 from forecasting.training import train
 from histories import CASES, Case, without_promotions
@@ -71,6 +72,9 @@ def said_by_peers(case: Case, cache: Path | None, groups: str = "abc") -> dict[s
     if "a" in groups:
         fits = {name: kept(case, name, peers.FITS[name], peers, cache) for name in peers.KINDS}
         found |= {name: ("a", said) for name, said in intervals.classics(case, fits).items()}
+    if "b" in groups:
+        fitted = kept(case, "LightGBM", peers_mlforecast.fit, peers_mlforecast, cache)
+        found |= {name: ("b", said) for name, said in intervals.learned(case, fitted).items()}
     return found
 
 

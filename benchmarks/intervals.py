@@ -51,6 +51,18 @@ def summed(mean: np.ndarray, above: np.ndarray, horizons: np.ndarray, together: 
     return np.maximum(total[:, :, None] + width, 0.0)
 
 
+def learned(case: Case, fitted: Arrays) -> dict[str, Said]:
+    """The global model with conformal intervals summed in two ways, and with its daily quantiles summed."""
+    mean, above = fitted["mean"], fitted["above"]
+    once, again = fitted["seconds"]
+    steps = np.cumsum(fitted["steps"], axis=1)[:, case.horizons - 1]
+    return {
+        f"LightGBM {INDEPENDENT}": Said(mean, summed(mean, above, case.horizons, together=False), once),
+        f"LightGBM {TOGETHER}": Said(mean, summed(mean, above, case.horizons, together=True), once),
+        "LightGBM quantiles Σ": Said(mean, steps, once + again),
+    }
+
+
 def errors_of(case: Case, fitted: Arrays) -> np.ndarray:
     """(m, K - 1, H) units, errors of the forecasts from before the origin as far as known by then; NaN elsewhere."""
     folds, back = case.folds, fitted["offsets"][1:]
