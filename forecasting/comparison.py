@@ -79,13 +79,13 @@ def _measure(runs: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _word(champion: bool, low: float, high: float) -> str:
-    """What the interval says of a candidate.
+    """What the interval says of a candidate beside the champion; unclear where it holds zero.
 
     >>> _word(False, 0.01, 0.03), _word(False, -0.02, 0.01), _word(True, float("nan"), float("nan"))
-    ('worse', 'no clear difference', 'champion')
+    ('worse', 'unclear', 'champion')
     """
     if champion:
         return "champion"
     if not (np.isfinite(low) and np.isfinite(high)):
-        return "not compared"
-    return "better" if high < 0 else "worse" if low > 0 else "no clear difference"
+        return "unknown"
+    return "better" if high < 0 else "worse" if low > 0 else "unclear"

@@ -1,24 +1,32 @@
-"""Training: candidates are fitted, judged by rolling origins, and the best becomes the model.
+"""Training: candidates are fitted, judged by rolling origins, and the best that earns it becomes the model.
 
-It owns the choice. The global model serves only if it beats the best plain forecast on the same windows;
-else the plain forecast serves, and the report says why.
+It owns the trials and the choice. A learned model serves only if it passes the gate against the recipe in
+force, or against the best plain forecast where none is; else that one serves, and the report says why.
 """
 
 import logging
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecasting.backtest import Folds, build_folds, losses, score
+from forecasting.backtest import Folds, build_folds, losses, score, truth_of
 from forecasting.baselines import KINDS, Baseline
-from forecasting.calibration import calibrate
+from forecasting.calibration import Calibration, calibrate
+from forecasting.ensemble import NAME as ENSEMBLE
+from forecasting.ensemble import Ensemble, Member, blend, choose_weights, segments_of
 from forecasting.forecaster import Fitted, Forecaster, Prediction
+from forecasting.gate import Verdict, decision_cost, judge
 from forecasting.gbm import Gbm
+from forecasting.linear import Linear
 from forecasting.models import DemandModel
 from forecasting.panel import Panel
+from forecasting.statistical import Statistical
+from forecasting.trials import Trial
 from ingestion.errors import Problem
 
 log = logging.getLogger(__name__)
@@ -37,6 +45,8 @@ class TrainingReport:
     predicted: (m, g, LEVELS) the winner's quantiles on the judged windows
     parameters: what to log of the training
     notes: what a reader of the forecasts should know
+    trials: of the candidates on the judged windows, the champion's first
+    verdict: of the gate, None where nothing was to be beaten
     """
 
     model: DemandModel
@@ -48,6 +58,42 @@ class TrainingReport:
     predicted: np.ndarray
     parameters: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A candidate fitted before the folds, what it says about them, and its processor seconds."""
+
+    forecaster: Forecaster
+    fitted: Fitted
+    prediction: Prediction
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What every step of one training needs: data, folds, which of them are judged, the truth, the way.
+
+    judged: (m,) bool, pairs of the later origins; errors are learned on the earlier ones
+    way: horizon, seed and threads of every fit
+    """
+
+    panel: Panel
+    folds: Folds
+    judged: np.ndarray
+    truth: np.ndarray
+    way: tuple[int, int, int]
+
+    def across(self, prediction: Prediction) -> np.ndarray:
+        """(m, g, LEVELS) quantiles, of each half calibrated on the other."""
+        rows = np.empty((len(self.judged), len(self.folds.horizons), 0))
+        for half in (self.judged, ~self.judged):
+            said = calibrate(prediction.take(~half), self.truth[~half]).quantiles(prediction.take(half))
+            rows = np.empty((*rows.shape[:2], said.shape[2])) if not rows.shape[2] else rows
+            rows[half] = said
+        return rows
 
 
 def train(
@@ -58,52 +104,55 @@ def train(
     threads: int | None = None,
     origins: int = 8,
     candidates: tuple[Forecaster, ...] | None = None,
+    incumbent: str | None = None,
 ) -> TrainingReport:
     """Fit all candidates, judge them, and fit the best on everything up to the as-of date.
 
     horizon: longest sum that is learned, periods; default the panel's
     threads: of LightGBM; default the free cores; results do not depend on it
     origins: rolling origins of the backtest
-    candidates: default the plain forecasts and the global model
+    candidates: default `default_candidates`
+    incumbent: name of the recipe in force; default the best plain forecast
     """
     horizon = min(horizon or panel.horizon, panel.horizon)
-    threads = threads or free_cores()
     folds = build_folds(panel, horizon, origins, seed)
-    tried = _try_all(panel, folds, horizon, candidates or default_candidates(), (seed, threads))
-    judged = _second_half(folds)
-    verdicts = {}
-    tables = []
-    for forecaster, fitted, prediction in tried:
-        learned = calibrate(prediction.take(~judged), folds.actual[~judged])
-        part, said = folds.take(judged), prediction.take(judged)
-        quantiles = learned.quantiles(said)
-        verdicts[fitted.name] = losses(part, quantiles), quantiles
-        tables.append(score(panel, part, said.mean, quantiles).assign(candidate=forecaster.name))
-    name, why = choose({key: loss for key, (loss, _) in verdicts.items()})
-    forecaster, _, prediction = next(entry for entry in tried if entry[0].name == name)
-    final = forecaster.fit(panel, panel.length - 1, horizon, seed, threads)
+    run = _Run(panel, folds, _second_half(folds), truth_of(folds), (horizon, seed, threads or free_cores()))
+    tried = _try_all(run, candidates or default_candidates())
+    across = {name: run.across(one.prediction) for name, one in tried.items()}
+    trials = {name: _trial(run, one, across[name]) for name, one in tried.items()}
+    members = {name: rows for name, rows in across.items() if _can_join(trials, name)}
+    if len(members) > 1:
+        trials[ENSEMBLE] = _ensemble_trial(run, tried, members, trials)
+    name, verdict, why = _decide(run, trials, incumbent)
+    fitted, calibration = _finish(run, tried, members, name)
     about = {"why": why, "horizon": horizon, "seed": seed, "origins": len(np.unique(folds.origin))}
-    model = DemandModel(
-        final, calibrate(prediction, folds.actual), panel.as_of.date().isoformat(), about=about
-    )
-    scores = pd.concat(tables, ignore_index=True)
-    scores = scores[["candidate", *scores.columns.drop("candidate")]]
+    ordered = (trials.pop(name), *trials.values())
+    scores = pd.concat([one.scores.assign(candidate=one.name) for one in ordered], ignore_index=True)
     return TrainingReport(
-        model=model,
+        model=DemandModel(fitted, calibration, panel.as_of.date().isoformat(), about=about),
         champion=name,
-        earned=name not in KINDS,
+        earned=not ordered[0].plain,
         why=why,
-        scores=scores,
-        folds=folds.take(judged),
-        predicted=verdicts[name][1],
-        parameters=_parameters(panel, horizon, seed, origins, forecaster),
+        scores=scores[["candidate", *scores.columns.drop("candidate")]],
+        folds=folds.take(run.judged),
+        predicted=ordered[0].quantiles,
+        parameters=_parameters(panel, horizon, seed, origins, ordered[0]),
         notes=panel.notes,
+        trials=ordered,
+        verdict=verdict,
     )
 
 
 def default_candidates() -> tuple[Forecaster, ...]:
-    """The plain forecasts and the global model."""
-    return (*(Baseline(kind) for kind in KINDS), Gbm())
+    """The plain forecasts, local models where they can be afforded, and the models of all series."""
+    return (
+        *(Baseline(kind) for kind in KINDS),
+        Statistical("ets", budget=10.0),
+        Statistical("theta", budget=10.0),
+        Linear(),
+        Gbm(),
+        Gbm("lightgbm_steps", base="steps"),
+    )
 
 
 def free_cores() -> int:
@@ -112,60 +161,124 @@ def free_cores() -> int:
     return int(np.clip((os.cpu_count() or 1) - round(load), 1, 8))
 
 
-def choose(loss: dict[str, np.ndarray]) -> tuple[str, str]:
-    """The candidate to serve and why, from losses (m, g) on the same windows, NaN where not scored.
-
-    >>> flat = np.ones((4, 1))
-    >>> choose({"sba": flat, "lightgbm": 0.8 * flat})
-    ('lightgbm', 'lightgbm loses 0.800 per window, 20.0% less than sba, the best plain forecast')
-    """
-    scored = np.logical_and.reduce([np.isfinite(part) for part in loss.values()])
-    if not scored.any():
-        plain = next((name for name in loss if name in KINDS), next(iter(loss)))
-        return plain, f"no window could be scored, so {plain} serves; load more history"
-    mean = {name: float(part[scored].mean()) for name, part in loss.items()}
-    plain = min((name for name in mean if name in KINDS), key=lambda name: mean[name], default="")
-    best = min(mean, key=lambda name: mean[name])
-    if not plain:
-        return best, f"{best} loses {mean[best]:.3f} per window; no plain forecast was tried"
-    learned = [name for name in mean if name not in KINDS]
-    if not learned:
-        return (
-            plain,
-            f"{plain} loses {mean[plain]:.3f} per window, least of the plain forecasts; no other was tried",
-        )
-    best = min(learned, key=lambda name: mean[name])
-    change = abs(1 - mean[best] / mean[plain]) if mean[plain] > 0 else 0.0
-    if mean[best] < mean[plain]:
-        return best, (
-            f"{best} loses {mean[best]:.3f} per window, "
-            f"{change:.1%} less than {plain}, the best plain forecast"
-        )
-    return (
-        plain,
-        f"{plain} loses {mean[plain]:.3f} per window and {best} {change:.1%} more, so {plain} serves",
-    )
-
-
-def _try_all(
-    panel: Panel, folds: Folds, horizon: int, candidates: tuple[Forecaster, ...], way: tuple[int, int]
-) -> list[tuple[Forecaster, Fitted, Prediction]]:
+def _try_all(run: _Run, candidates: tuple[Forecaster, ...]) -> dict[str, _Tried]:
     """Each candidate fitted before the folds, and what it says about them."""
-    tried = []
+    tried = {}
+    panel, folds = run.panel, run.folds
     for candidate in candidates:
         short = folds.fitted + 1 < LEAST_PERIODS[panel.period.name]
         if short and candidate.name not in KINDS:
-            log.warning("history is too short for %s, it is not tried", candidate.name)
+            log.info("history is too short for %s, it is not tried", candidate.name)
             continue
+        begun = time.process_time()
         try:
-            fitted = candidate.fit(panel, folds.fitted, horizon, *way)
+            fitted = candidate.fit(panel, folds.fitted, *run.way)
+            said = fitted.predict(panel, folds.series, folds.origin, folds.horizons)
         except Problem as reason:
-            log.warning("%s is not tried: %s", candidate.name, reason)
+            log.info("%s is not tried: %s", candidate.name, reason)
             continue
-        tried.append((candidate, fitted, fitted.predict(panel, folds.series, folds.origin, folds.horizons)))
+        tried[candidate.name] = _Tried(candidate, fitted, said, time.process_time() - begun)
     if not tried:
         raise Problem("no candidate could be fitted; keep at least one baseline among the candidates")
     return tried
+
+
+def _trial(run: _Run, one: _Tried, across: np.ndarray) -> Trial:
+    parameters = {key: value for key, value in vars(one.forecaster).items() if key != "name"}
+    importance = pd.Series(getattr(one.fitted, "importance", {}), dtype=float).sort_values(ascending=False)
+    said = one.prediction.mean, across, one.seconds
+    return _judged(run, one.forecaster.name, said, parameters, importance)
+
+
+def _judged(
+    run: _Run,
+    name: str,
+    said: tuple[np.ndarray, np.ndarray, float],
+    parameters: dict[str, Any],
+    importance: pd.Series,
+) -> Trial:
+    """The record of what was said, (m, g) means and (m, g, LEVELS) quantiles, about the judged windows."""
+    mean, quantiles, seconds = said
+    folds, mean, quantiles = run.folds.take(run.judged), mean[run.judged], quantiles[run.judged]
+    return Trial(
+        name=name,
+        plain=name in KINDS,
+        mean=mean,
+        quantiles=quantiles,
+        loss=losses(folds, quantiles),
+        scores=score(run.panel, folds, mean, quantiles),
+        cost=decision_cost(run.panel, folds, quantiles),
+        seconds=seconds,
+        parameters=parameters,
+        importance=importance,
+    )
+
+
+def _can_join(trials: dict[str, Trial], name: str) -> bool:
+    """Whether a candidate is good enough to be averaged: not far behind the best."""
+    loss = {key: _mean_loss(one, trials) for key, one in trials.items()}
+    return bool(loss[name] <= 1.15 * min(loss.values()))
+
+
+def _ensemble_trial(
+    run: _Run, tried: dict[str, _Tried], members: dict[str, np.ndarray], trials: dict[str, Trial]
+) -> Trial:
+    """The average with weights chosen on the earlier origins, judged on the later ones."""
+    segment = segments_of(run.panel, run.folds.series, run.folds.origin)
+    early = {name: rows[~run.judged] for name, rows in members.items()}
+    weights = choose_weights(run.folds.take(~run.judged), early, segment[~run.judged])
+    blended = blend([(tried[n].prediction, rows, weights[n][segment]) for n, rows in members.items()])
+    seconds = sum(trials[name].seconds for name in members if weights[name].any())
+    parameters = {name: weight.tolist() for name, weight in weights.items() if weight.any()}
+    quantiles = run.across(blended)
+    return _judged(run, ENSEMBLE, (blended.mean, quantiles, seconds), parameters, pd.Series(dtype=float))
+
+
+def _finish(
+    run: _Run, tried: dict[str, _Tried], members: dict[str, np.ndarray], name: str
+) -> tuple[Fitted, Calibration]:
+    """The recipe fitted on everything, with what all folds say about its errors."""
+
+    def refitted(one: str) -> Fitted:
+        return tried[one].forecaster.fit(run.panel, run.panel.length - 1, *run.way)
+
+    if name != ENSEMBLE:
+        return refitted(name), calibrate(tried[name].prediction, run.truth)
+    segment = segments_of(run.panel, run.folds.series, run.folds.origin)
+    weights = choose_weights(run.folds, members, segment)
+    chosen = [one for one in members if weights[one].any()]
+    parts = tuple(
+        Member(refitted(one), calibrate(tried[one].prediction, run.truth), weights[one]) for one in chosen
+    )
+    blended = blend([(tried[one].prediction, members[one], weights[one][segment]) for one in chosen])
+    return Ensemble(parts), calibrate(blended, run.truth)
+
+
+def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple[str, Verdict | None, str]:
+    """The recipe to serve, the gate's verdict on the challenger, and why."""
+    loss = {name: _mean_loss(one, trials) for name, one in trials.items()}
+    plain = {name: loss[name] for name in loss if trials[name].plain}
+    if not np.isfinite(list(loss.values())).any():
+        name = next(iter(plain or loss))
+        return name, None, f"no window could be scored, so {name} serves; load more history"
+    order: Callable[[str], float] = lambda name: loss[name]  # noqa: E731
+    best = min(loss, key=order)
+    held = incumbent if incumbent in trials else min(plain, key=order, default=best)
+    told = f"{held} loses {loss[held]:.3f} per window"
+    if best == held:
+        return held, None, f"{told}, least of {len(loss)} candidates"
+    if trials[best].plain and trials[held].plain:
+        return best, None, f"{best} loses {loss[best]:.3f} per window, least of {len(loss)} candidates"
+    verdict = judge(run.panel, run.folds.take(run.judged), trials[best], trials[held], seed=run.way[1])
+    name = best if verdict.promoted else held
+    change = f"{best} loses {loss[best]:.3f} per window, {1 - loss[best] / loss[held]:.1%} less than {held}"
+    return name, verdict, f"{change}; {name} serves: {'; '.join(verdict.reasons)}"
+
+
+def _mean_loss(trial: Trial, trials: dict[str, Trial]) -> float:
+    """Mean loss over the windows that all trials are scored on; infinite without any."""
+    scored = np.logical_and.reduce([np.isfinite(one.loss) for one in trials.values()])
+    return float(trial.loss[scored].mean()) if scored.any() else float("inf")
 
 
 def _second_half(folds: Folds) -> np.ndarray:
@@ -174,8 +287,8 @@ def _second_half(folds: Folds) -> np.ndarray:
     return folds.origin >= at[len(at) // 2] if len(at) > 1 else np.ones(len(folds.origin), dtype=bool)
 
 
-def _parameters(panel: Panel, horizon: int, seed: int, origins: int, champion: Forecaster) -> dict[str, Any]:
-    own = {f"{champion.name}.{key}": value for key, value in vars(champion).items() if key != "name"}
+def _parameters(panel: Panel, horizon: int, seed: int, origins: int, champion: Trial) -> dict[str, Any]:
+    own = {f"{champion.name}.{key}": value for key, value in champion.parameters.items()}
     return {
         "series": panel.series,
         "periods": panel.length,

@@ -67,41 +67,38 @@ def record(
     folder: where artifacts are kept when the store is a local file; a server has its own place
     signing_key: secret that the version is signed with, see `persisted`; "" for none
     """
-    if not hasattr(report, "trials"):  # TEMP
-        import types
-
-        report = types.SimpleNamespace(**vars(report), trials=(), verdict=None)
     client = open_store(tracking_uri)
     experiment = _experiment(client, tracking_uri, folder)
-    common = {
-        "as_of": report.model.as_of,
-        "data_digest": source.data_digest,
-        "code_version": source.code_version,
-        "workspace": source.workspace,
-    }
+    common = {name: getattr(source, name) for name in ("data_digest", "code_version", "workspace")}
+    common["as_of"] = report.model.as_of
     name = f"{report.champion} {report.model.as_of}"
     with TemporaryDirectory() as place, _run(client, experiment, name, common | {"kind": "training"}) as run:
         files = Path(place)
         kept = report.model.save(files / "native")
-        known = common | {
-            "content": kept.version,
-            "manifest": digest_of(files / "native"),
-            "horizon": str(kept.about["horizon"]),
-            "look_ahead": str(source.look_ahead),
-            "recipe": report.champion,
-            "why": report.why[:LONGEST_TEXT],
-        }
+        known = common | _about(report, source, kept, digest_of(files / "native"))
         for trial in report.trials:
             own = common | {"mlflow.parentRunId": run}
             with _run(client, experiment, trial.name, own | _role(trial, report)) as nested:
-                _log_trial(client, nested, report, trial, panel, files / trial.name)
+                _log_trial(client, nested, report, trial, panel, files / "trials" / trial.name)
                 _log_data(client, nested, panel, source)
         if report.trials:
-            _log_training(client, run, report, known, files / report.trials[0].name)
+            _log_training(client, run, report, known, files / "trials" / report.trials[0].name)
         _log_data(client, run, panel, source)
         logged = _log_model(client, experiment, run, panel, source, files)
         register(client, run, logged, known, signing_key, report.earned and not source.look_ahead)
     return kept
+
+
+def _about(report: TrainingReport, source: Source, kept: DemandModel, manifest: str) -> dict[str, str]:
+    """Tags of the version, by which it is found and trusted."""
+    return {
+        "content": kept.version,
+        "manifest": manifest,
+        "horizon": str(kept.about["horizon"]),
+        "look_ahead": str(source.look_ahead),
+        "recipe": report.champion,
+        "why": report.why[:LONGEST_TEXT],
+    }
 
 
 @contextmanager

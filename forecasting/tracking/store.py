@@ -5,9 +5,11 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# Set before the import, which is when MLflow reads it: it must not report to anyone, nor draw bars.
+# Set before the import, which is when MLflow reads them: it must not report to anyone, draw bars or write to
+# stdout, which belongs to data.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from mlflow.tracking import MlflowClient
 

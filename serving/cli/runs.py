@@ -8,20 +8,18 @@ import typer
 from serving.cli import show
 from serving.cli.options import AsOf, Config, Json, Out, Workspace, date_of, settings_of
 
-# Columns as a person reads them, and the decimals that tell candidates apart.
+# Columns as a person reads them, and the decimals that tell candidates apart; --json and --out have all.
 SHOWN = {
     "candidate": ("candidate", 0),
     "pinball": ("pinball", 4),
-    "coverage_0.9": ("within 0.9", 3),
-    "coverage_0.95": ("within 0.95", 3),
+    "coverage_0.9": ("≤q0.9", 3),
+    "coverage_0.95": ("≤q0.95", 3),
     "bias": ("bias", 3),
     "cost": ("cost", 3),
-    "seconds": ("seconds", 1),
-    "difference": ("to champion", 4),
-    "low": ("from", 4),
-    "high": ("to", 4),
+    "seconds": ("s", 1),
+    "difference": ("difference", 4),
     "p": ("p", 3),
-    "significance": ("significance", 0),
+    "significance": ("so it is", 0),
 }
 
 
@@ -66,19 +64,25 @@ def _trainings(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _show(table: pd.DataFrame) -> None:
-    """A table per training on the screen."""
+    """The candidates of each training in lines, without a grid: ten columns must fit a narrow screen."""
     for _, part in table.groupby("training", sort=False):
         first = part.iloc[0]
-        columns = {
-            name: part[column].map(f"{{:.{decimals}f}}".format, na_action="ignore")
-            if decimals
-            else part[column]
-            for column, (name, decimals) in SHOWN.items()
-        }
-        words = (
-            f"{first['started']:%Y-%m-%d %H:%M} UTC, data as of {first['as_of']}, run {first['training'][:8]}"
+        lines = pd.DataFrame(
+            {
+                name: part[column].map(f"{{:.{decimals}f}}".format, na_action="ignore")
+                if decimals
+                else part[column]
+                for column, (name, decimals) in SHOWN.items()
+            }
         )
-        show.table(pd.DataFrame(columns), words + (f", gate: {first['gate']}" if first["gate"] else ""))
+        gate = f", gate: {first['gate']}" if first["gate"] else ""
+        show.words.print(
+            f"[bold]{first['started']:%Y-%m-%d %H:%M} UTC[/], data as of {first['as_of']}{gate}, "
+            f"run {first['training'][:8]}",
+            highlight=False,
+        )
+        text = lines.to_string(index=False, na_rep="")
+        show.words.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 COMMANDS = (runs,)
