@@ -3,11 +3,15 @@
     python benchmarks/accuracy.py --data ../shared/data [--sets pasta,freshretail,vn2] [--peers a,b,c]
                                   [--cache DIR] [--fresh] [--json out.json]
 
-Ours is trained at the first origin and once more halfway, in a process of its own, and predicts every origin from
-the panel as it was then; each peer is fitted anew at every origin from the same panel. Peers: (a) statsforecast with
-normal √h and with its conformal intervals, and the best of them per series; (b) mlforecast with LightGBM; (c) a
-negative binomial on the series' own past cumulative errors. Their fits are kept in `--cache`, since they do not change
-while ours does; `--fresh` fits all of them, so that seconds compare.
+Ours is trained at the first origin and once more halfway, in a process of its own, and predicts every origin
+from the panel as it was then; each peer is fitted anew at every origin from the same panel. Peers:
+
+(a) statsforecast with normal √h and with its conformal intervals, and the best of them per series;
+(b) mlforecast with LightGBM (`peers_mlforecast.py` says how to install it);
+(c) a negative binomial on the series' own past cumulative errors.
+
+Their fits are kept in `--cache`, since they do not change while ours does; `--fresh` fits all of them, so
+that seconds compare.
 
 From a script, with benchmarks/ on PYTHONPATH: `accuracy.compare(CASES["pasta"](data), said, cache)`.
 """

@@ -1,7 +1,7 @@
 """The histories that forecasts are compared on, and how each is walked.
 
-It owns the data sets: which columns become demand, promotions, prices and holidays, and the origins. To add one,
-write a function from the data folder to a `Case` and name it in `CASES`.
+It owns the data sets: which columns become demand, promotions, prices and holidays, and the origins. To add
+one, write a function from the data folder to a `Case` and name it in `CASES`.
 """
 
 from collections.abc import Callable

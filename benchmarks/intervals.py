@@ -1,7 +1,7 @@
 """Quantiles of sums as the usual libraries' users make them from a mean and errors of single periods.
 
-It owns the three ways: normal with √h, and conformal intervals of single periods combined as if independent or as if
-they all fell together.
+It owns the three ways: normal with √h, and conformal intervals of single periods combined as if independent
+or as if they all fell together.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def normal(mean: np.ndarray, sigma: np.ndarray, horizons: np.ndarray) -> np.ndar
 
 
 def conformal(errors: np.ndarray) -> np.ndarray:
-    """(m, H, levels) units above the mean of single periods, from errors (m, windows, H), NaN where not known.
+    """(m, H, levels) units above the mean of single periods, from errors (m, windows, H) or NaN.
 
     As in the libraries: quantiles of mean ± |error| over the windows.
 
@@ -41,7 +41,7 @@ def conformal(errors: np.ndarray) -> np.ndarray:
 
 
 def summed(mean: np.ndarray, above: np.ndarray, horizons: np.ndarray, together: bool) -> np.ndarray:
-    """(m, g, levels) units: sums of means (m, H) with the half-widths `above` (m, H, levels) of single periods.
+    """(m, g, levels) units: sums of means (m, H) and of half-widths `above` (m, H, levels).
 
     together: add half-widths up; else add their squares
     """
@@ -64,7 +64,7 @@ def learned(case: Case, fitted: Arrays) -> dict[str, Said]:
 
 
 def errors_of(case: Case, fitted: Arrays) -> np.ndarray:
-    """(m, K - 1, H) units, errors of the forecasts from before the origin as far as known by then; NaN elsewhere."""
+    """(m, K - 1, H) units, errors of the earlier forecasts as far as known at the origin, else NaN."""
     folds, back = case.folds, fitted["offsets"][1:]
     start = folds.origin[:, None] + 1 - back[None, :]
     at = start[:, :, None] + np.arange(case.ahead)
@@ -96,7 +96,7 @@ def _three(case: Case, fitted: Arrays) -> dict[str, Said]:
 
 
 def _last_window(case: Case, fitted: Arrays) -> np.ndarray:
-    """(m,) units, pinball on the longest window that ended at the origin, as it would have been said before."""
+    """(m,) units, pinball on the longest window that ended at the origin, as said before it."""
     back = int(fitted["offsets"][fitted["offsets"] <= case.ahead].max())
     k = int(np.flatnonzero(fitted["offsets"] == back)[0])
     mean = fitted["mean"][:, k, :back]

@@ -1,9 +1,9 @@
 """What a data scientist would fit per series: statsforecast's classics, and a negative binomial.
 
 It owns the fits; `intervals.py` turns them into quantiles of sums. Everything is fitted anew per series and
-origin on the last two years at most. For the past windows that errors are taken from, AutoETS and AutoTheta keep
-the form they chose at the origin, which favours them and saves hours. Where demand was not observed, the mean of
-the same weekday stands in.
+origin on the last two years at most. For the past windows that errors are taken from, AutoETS and AutoTheta
+keep the form they chose at the origin, which favours them and saves hours. Where demand was not observed,
+the mean of the same weekday stands in.
 """
 
 import time
@@ -66,8 +66,8 @@ KINDS: dict[str, Kind] = {
 def offsets(case: Case, windows: int) -> np.ndarray:
     """How many periods before the origin each fit ends: 0 is the forecast, the others give past errors.
 
-    Windows of the whole horizon that do not overlap, as the library takes them. Where the history is too short
-    for two, which the library refuses, shorter windows that overlap stand in.
+    Windows of the whole horizon that do not overlap, as the library takes them. Where the history is too
+    short for two, which the library refuses, shorter windows that overlap stand in.
     """
     shortest = int(case.origins[0]) + 1
     able = min(windows, (shortest - 14) // case.ahead)
@@ -77,7 +77,7 @@ def offsets(case: Case, windows: int) -> np.ndarray:
 
 
 def history_of(case: Case, i: int, end: int, longest: int) -> np.ndarray:
-    """(t,) units: series i before period number `end`, gaps filled; at least ten periods of zeros without any."""
+    """(t,) units: series i before period number `end`, gaps filled; ten periods of its mean if too short."""
     panel = case.panel
     begin = max(int(panel.first[i]), end - longest)
     values = panel.quantity[i, begin:end].astype(float)
@@ -113,7 +113,7 @@ def fit(kind: Kind, case: Case) -> Arrays:
 
 
 def _forecast(model: Any, history: np.ndarray, ahead: int) -> tuple[np.ndarray, float]:
-    """Mean (H,) and deviation of the one-step errors over the last year; the mean where it cannot be fitted."""
+    """Mean (H,) and deviation of the one-step errors of a year; the mean where no fit succeeds."""
     mean, fitted = np.full(ahead, history.mean()), np.full(len(history), history.mean())
     if history.any():
         try:

@@ -1,8 +1,8 @@
 """What a data scientist would build with mlforecast: one LightGBM over all series.
 
-It owns the features and the two fits: a Tweedie mean with the library's conformal intervals of single periods, and a
-model per quantile of single periods. Each series is divided by its mean, so that small ones count too; gaps are
-filled, which the library requires.
+It owns the features and the two fits: a Tweedie mean with the library's conformal intervals of single
+periods, and a model per quantile of single periods. Each series is divided by its mean, so that small ones
+count too; gaps are filled, which the library requires.
 
 The library pins an older pandas, so it is installed beside the project:
 
@@ -57,7 +57,7 @@ def filled(case: Case, origin: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def frame_of(case: Case, begin: int, end: int, target: np.ndarray | None) -> Frame:
-    """Long table of the periods [begin, end): what is known ahead, and demand where given (n, end - begin)."""
+    """Long table of periods [begin, end): what is known ahead, and demand where given (n, end - begin)."""
     panel = case.panel
     n, width = panel.series, end - begin
     country = panel.calendar.of_series
@@ -122,8 +122,9 @@ def setup(case: Case, models: dict[str, Any], short: bool, ahead_only: bool = Fa
 def fit(case: Case) -> Arrays:
     """Every origin anew.
 
-    mean: (m, H) units; above: (m, H, levels) units that the library's conformal quantiles of single periods lie
-    above it; steps: (m, H, levels) units, quantiles of single periods by a model each; seconds: (2,) of either
+    mean: (m, H) units; above: (m, H, levels) units that the library's conformal quantiles of single periods
+    lie above it; steps: (m, H, levels) units, quantiles of single periods by a model each; seconds: (2,) of
+    either
     """
     n, m = case.panel.series, len(case.folds.series)
     found = {"mean": np.zeros((m, case.ahead)), "above": np.zeros((m, case.ahead, len(LEVEL)))}
@@ -167,8 +168,8 @@ def _mean(case: Case, past: Frame, future: Frame, statics: list[str]) -> tuple[n
 def _quantiles(case: Case, past: Frame, future: Frame, statics: list[str]) -> np.ndarray:
     """(n × H, levels) quantiles of single periods over scale.
 
-    Weeks get a model per horizon, which the library calls direct; days, of which there are too many for that, one
-    model on lags of at least the horizon. Fed with its own high quantiles, a model climbs.
+    Weeks get a model per horizon, which the library calls direct; days, of which there are too many for
+    that, one model on lags of at least the horizon. Fed with its own high quantiles, a model climbs.
     """
     models = {
         f"q{level}": lightgbm.LGBMRegressor(objective="quantile", alpha=level, **TREES) for level in LEVEL

@@ -1,8 +1,8 @@
 """What a method said about the folds of a case, and how far from the truth it was.
 
-It owns the scores. Only windows with full shelves are scored against demand; in the others what was sold is a lower
-bound, and only falling short of it counts. Every series counts alike, or by its volume, however many of its windows
-are scored.
+It owns the scores. Only windows with full shelves are scored against demand; in the others what was sold is a
+lower bound, and only falling short of it counts. Every series counts alike, or by its volume, however many of
+its windows are scored.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def weights_of(case: Case) -> Weights:
 
 
 def scaled_losses(case: Case, quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n, origins, g, levels) pinball over scale in clean windows, shortfall over scale in others; NaN elsewhere."""
+    """(n, origins, g, levels) pinball over scale in clean windows, shortfall in others; NaN elsewhere."""
     folds = case.folds
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = np.where(folds.scale > 0, folds.scale, np.nan)[:, :, None]

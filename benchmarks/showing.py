@@ -16,7 +16,7 @@ Scores = dict[str, dict[str, Any]]
 
 
 def table(methods: Scores, group: dict[str, str]) -> pd.DataFrame:
-    """One row per method, best pinball first within a group; e and v are series weighted equally and by volume."""
+    """One row per method, best first within a group; e and v: series weighted equally and by volume."""
     rows = {}
     for name, found in methods.items():
         row = {"group": group[name]}
