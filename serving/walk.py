@@ -128,16 +128,17 @@ class Walk:
 
     def train(self) -> TrainingReport:
         """Fit candidates, judge them, keep the winner in the model registry."""
-        from forecasting.tracking import recording  # the tracking library takes seconds to import
+        from forecasting.tracking import recording, registry  # the tracking library takes seconds to import
 
-        panel = self.panel
+        panel, whose = self.panel, identity(self.settings.workspace)
         self.stage(f"training on {panel.series} series × {panel.length} periods")
-        report = self._with_feedback(train(panel, threads=self.settings.threads))
+        incumbent = registry.recipe_in_force(self.settings.tracking_uri, self.as_of, whose)
+        report = self._with_feedback(train(panel, threads=self.settings.threads, incumbent=incumbent))
         self.stage("recording the run")
         source = recording.Source(
             data_digest=self.digest,
             code_version=version("forestock"),
-            workspace=identity(self.settings.workspace),
+            workspace=whose,
             look_ahead=self.looks_ahead,
             absent=self.warehouse.absent,
             country=self.settings.country,

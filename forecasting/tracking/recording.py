@@ -81,8 +81,7 @@ def record(
             with _run(client, experiment, trial.name, own | _role(trial, report)) as nested:
                 _log_trial(client, nested, report, trial, panel, files / "trials" / trial.name)
                 _log_data(client, nested, panel, source)
-        if report.trials:
-            _log_training(client, run, report, known, files / "trials" / report.trials[0].name)
+        _log_training(client, run, report, known, files / "trials" / report.trials[0].name)
         _log_data(client, run, panel, source)
         logged = _log_model(client, experiment, run, panel, source, files)
         register(client, run, logged, known, signing_key, report.earned and not source.look_ahead)

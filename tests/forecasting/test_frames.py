@@ -17,7 +17,7 @@ DAYS = Reading(Period("day"))
 
 @pytest.fixture(scope="module")
 def model(panel):
-    return train(panel, threads=1, candidates=(Baseline("tsb"), Gbm(rows=4000, trees=10))).model
+    return train(panel, threads=1, candidates=(Baseline("tsb"), Gbm(trees=10))).model
 
 
 @pytest.fixture

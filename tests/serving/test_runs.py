@@ -19,7 +19,7 @@ from serving.walk import identity
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory, tried):
+def workspace(tmp_path_factory):
     """A workspace with two trainings of two plain forecasts, as of different days."""
     folder = tmp_path_factory.mktemp("workspace")
     rng = np.random.default_rng(1)
@@ -28,8 +28,7 @@ def workspace(tmp_path_factory, tried):
     demand = pd.DataFrame({"sku": np.repeat(list("abcd"), len(dates)), "location": "here",
                            "date": np.tile(dates, 4), "quantity": sold.astype(float)})  # fmt: skip
     panel = build_panel({"demand": demand}, Period("day"), dates[-1], 7)
-    candidates = (Baseline("tsb"), Baseline("seasonal_naive"))
-    report = tried(train(panel, threads=1, candidates=candidates), panel, candidates)
+    report = train(panel, threads=1, candidates=(Baseline("tsb"), Baseline("seasonal_naive")))
     settings = read_settings(workspace=folder)
     source = recording.Source("d" * 64, workspace=identity(folder))
     for as_of in ("2024-05-01", "2024-05-29"):

@@ -161,6 +161,7 @@ def test_tables_do_not_come_from_the_environment(monkeypatch):
 @pytest.mark.parametrize("text", WRITTEN)
 def test_what_the_documents_show_is_accepted(text, monkeypatch, tmp_path):
     monkeypatch.setenv("DATABASE", "sqlite:///store.db")
+    monkeypatch.setenv("MODEL_KEY", "secret")
     monkeypatch.setenv("ERP_URL", "sqlite:///erp.db")
     settings = read_settings(write(text))
     assert settings.rules
