@@ -17,7 +17,7 @@ DEPTHS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 @pytest.fixture(scope="module")
 def model(panel: Panel) -> DemandModel:
     """The global model, calibrated on windows that it did not learn from."""
-    folds, gbm = build_folds(panel, 28, 6, 0), Gbm(rows=20_000, trees=60)
+    folds, gbm = build_folds(panel, 28, 6, 0), Gbm(trees=60)
     early = gbm.fit(panel, folds.fitted, 28, 0, 1)
     learned = calibrate(early.predict(panel, folds.series, folds.origin, folds.horizons), folds.actual)
     return DemandModel(gbm.fit(panel, panel.length - 1, 28, 0, 1), learned, panel.as_of.date().isoformat())

@@ -331,7 +331,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tables(folder / "tables")
     settings = Settings(workspace=folder, threads=1)
     with pytest.MonkeyPatch.context() as patch:
-        small = (Gbm(rows=6000, trees=30),)
+        small = (Gbm(trees=30),)
         patch.setattr("serving.walk.train", partial(train, candidates=small, origins=4))
         pipeline.run(settings, folder / "tables", None, lambda _: None)
     return folder
