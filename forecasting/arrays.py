@@ -26,7 +26,13 @@ class Arrays(NamedTuple):
     year: np.ndarray
     holiday: np.ndarray
     workday: np.ndarray
+    occasion: np.ndarray
+    until: np.ndarray
+    since: np.ndarray
     country: np.ndarray
+    event: np.ndarray
+    event_known: np.ndarray
+    event_of: np.ndarray
 
 
 class Past(NamedTuple):
@@ -56,7 +62,13 @@ def arrays_of(panel: Panel) -> Arrays:
         calendar.year if seasonal else np.full_like(calendar.year, np.nan),
         calendar.holiday,
         calendar.workday,
+        calendar.occasion,
+        calendar.until,
+        calendar.since,
         calendar.of_series,
+        panel.event,
+        panel.event_known,
+        panel.event_of,
     )
 
 

@@ -16,6 +16,7 @@ from forecasting.panel import Panel
 
 SCORED = (0.5, 0.8, 0.9, 0.95, 0.99)
 SPAN = {"day": 112, "week": 26, "month": 12}  # periods that origins are spread over, at least two horizons
+ENOUGH_CLEAN = 200  # windows with full shelves from which errors are learned
 MOST_SERIES = 1500  # series in the folds: more do not change a choice
 
 
@@ -82,6 +83,15 @@ def folds_of(
     mean = np.where(count > 0, np.nansum(quantity, axis=1) / np.maximum(count, 1), 0.0)
     scale = mean[series][:, None] * np.sqrt(horizons)[None, :]
     return Folds(fitted, horizons, series, origin, actual, sold, over & (full == horizons), scale)
+
+
+def truth_of(folds: Folds) -> np.ndarray:
+    """(m, g) demand that errors are learned from: of clean windows alone, where there are enough of them.
+
+    In the others part of the demand was hidden; what is told of it then is partly the telling.
+    """
+    clean = np.where(folds.clean, folds.actual, np.nan)
+    return clean if folds.clean.sum() >= ENOUGH_CLEAN else folds.actual
 
 
 def _sums(values: np.ndarray, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray) -> np.ndarray:

@@ -6,8 +6,11 @@ that their growth with the horizon is learned and not assumed.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numba import njit
 from scipy.special import ndtri
 from scipy.stats import norm
@@ -42,15 +45,49 @@ class Calibration:
     errors: int
 
     def quantiles(self, prediction: Prediction) -> np.ndarray:
-        """(m, g, LEVELS) units: the average of pooled errors about the mean and the shifted raw quantiles."""
+        """(m, g, LEVELS) units: the average of pooled errors about the mean and the shifted raw quantiles.
+
+        A prediction that states all LEVELS, such as an average of calibrated ones, is only shifted.
+        """
         band = np.searchsorted(BANDS, prediction.horizons)[None, :]
         cell = np.searchsorted(self.edges, prediction.sales)
         spread = prediction.spread[:, :, None]
         rows = prediction.mean[:, :, None] + self.pooled[band, cell] * spread
-        if len(prediction.levels):
+        if len(prediction.levels) == len(LEVELS):  # a whole distribution, which only needs to be moved
+            rows = np.maximum(prediction.quantiles + self.shift[band, cell] * spread, 0.0)
+        elif len(prediction.levels):
             raw = at_levels(prediction.levels, prediction.quantiles) + self.shift[band, cell] * spread
             rows = 0.5 * (np.maximum(rows, 0.0) + np.maximum(raw, 0.0))
         return monotone(rows)
+
+    def write(self, folder: Path, prefix: str) -> dict[str, Any]:
+        """Put the tables into `folder` as Parquet and give the rest, fit for JSON."""
+        for name in ("pooled", "shift"):
+            table = getattr(self, name)
+            if table.shape[2]:
+                frame = pd.DataFrame(table.reshape(-1, table.shape[2]), columns=[f"{p}" for p in LEVELS])
+                frame.to_parquet(folder / f"{prefix}-{name}.parquet")
+        return {
+            "prefix": prefix,
+            "edges": self.edges.tolist(),
+            "shape": list(self.pooled.shape),
+            "shifted": bool(self.shift.shape[2]),
+            "correlation": self.correlation,
+            "errors": self.errors,
+        }
+
+
+def read_calibration(folder: Path, parts: dict[str, Any]) -> Calibration:
+    """What `Calibration.write` put down."""
+    shape = tuple(parts["shape"])
+
+    def table(name: str) -> np.ndarray:
+        return pd.read_parquet(folder / f"{parts['prefix']}-{name}.parquet").to_numpy().reshape(shape)
+
+    shift = table("shift") if parts["shifted"] else np.zeros((*shape[:2], 0))
+    return Calibration(
+        np.array(parts["edges"]), table("pooled"), shift, parts["correlation"], parts["errors"]
+    )
 
 
 def calibrate(prediction: Prediction, actual: np.ndarray) -> Calibration:

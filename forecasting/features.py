@@ -1,7 +1,7 @@
-"""Rows of (series, origin, horizon) for the global model, and their targets.
+"""Rows of (series, origin, horizon) for the global model of sums, and their targets.
 
-It owns the features that depend on the window ahead: its composition, promotions, prices, holidays, and the
-same window a year before. All are free of scale: demand is measured against the structural expectation.
+It owns the features that depend on the window ahead: its composition, promotions, prices, holidays, season
+and what like series do. All are free of scale: demand is measured against the structural expectation.
 """
 
 from dataclasses import dataclass
@@ -11,34 +11,32 @@ import numpy as np
 from numba import njit
 
 from forecasting.arrays import Arrays, arrays_of, mean_of
+from forecasting.covariates import around
 from forecasting.history import LAGS, WINDOWS, YEAR, Summary, summarise
+from forecasting.occasions import lifts_at, names_of
 from forecasting.panel import Panel
-from forecasting.peers import groups_of, peers_at
+from forecasting.peers import GROUPINGS, groups_of, peers_at, span_of
+from forecasting.season import group_ratio, levels_before, season_of
 
-WINDOW = (
-    *("horizon", "composition", "sales_expected"),
-    *(
-        "promotion",
-        "promotion_change",
-        "promotion_first",
-        "until_promotion",
-        "peers_promotion",
-        "peers_change",
-    ),
-    *("peers_recent", "peers_last_year", "last_year", "same_length"),
-    *(
-        "price",
-        "price_now",
-        "holidays",
-        "holidays_after",
-        "holidays_before",
-        "workdays",
-        "year_sin",
-        "year_cos",
-    ),
+STRUCTURE = ("horizon", "composition", "sales_expected", "same_length")
+PROMOTED = ("promotion", "promotion_change", "promotion_first", "until_promotion", "fresh")
+SEASON = ("season", "season_firm", "season_soft", "season_group")
+DAYS = (
+    *("holidays", "holidays_after", "holidays_before", "workdays", "until_holiday", "since_holiday"),
+    *("occasion_lift", "year_sin", "year_cos", "price", "price_now"),
 )
+PEERS = tuple(
+    f"{grouping}_{what}" for grouping in GROUPINGS for what in ("recent", "season", "promoted", "change")
+)
+WINDOW = (*STRUCTURE, *PROMOTED, *SEASON, *DAYS, *PEERS)
 NAMES = (*LAGS, *WINDOW)
+_B1, _B2, _B3 = (len(STRUCTURE), len(STRUCTURE + PROMOTED), len(STRUCTURE + PROMOTED + SEASON))
+_B4 = _B3 + len(DAYS)
 MOST = 20.0  # ratios are cut here: a series that had all but stopped tells nothing by a ratio of a thousand
+FRESH = 3  # first periods of a promotion, when customers hurry
+# The structural expectation trusts half of the uplift that was estimated for a series: what is more, the
+# model learns, and may then be told never to expect less of a deeper promotion.
+TRUSTED = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,9 @@ class Rows:
 
     summary: of the m pairs
     horizons: (g,) periods, ascending
-    features: (m, g, len(NAMES)) float32
+    features: (m, g, len(NAMES) + 2 per covariate) float32
     path: (m, H) structural expectation of the sums over 1 … H periods, units; H is the last horizon
+    plain: (m, g) expectation of the sum without any promotion, units
     actual: (m, g) units observed in the window
     complete: (m, g) share of the expectation that falls on observed periods; 0 where the window is not over
     """
@@ -57,6 +56,7 @@ class Rows:
     horizons: np.ndarray
     features: np.ndarray
     path: np.ndarray
+    plain: np.ndarray
     actual: np.ndarray
     complete: np.ndarray
 
@@ -66,22 +66,21 @@ class Rows:
         return self.path[:, self.horizons - 1]
 
 
-class _Ask(NamedTuple):
-    """What rows are built for: series, row and group of each pair; the common origin; horizons; windows."""
+class Ask(NamedTuple):
+    """What rows of one origin are built for: series, row of each pair, horizons, lengths of windows.
+
+    lengths: year, recent past, month and week, periods
+    """
 
     series: np.ndarray
     row: np.ndarray
-    group: np.ndarray
     origin: int
     horizons: np.ndarray
-    year: int
-    recent: int
-    month: int
-    week: int
+    lengths: tuple[int, int, int, int]
     prices_planned: bool
 
 
-class _Base(NamedTuple):
+class Base(NamedTuple):
     """The structural expectation of every pair; as in Summary."""
 
     level: np.ndarray
@@ -90,55 +89,131 @@ class _Base(NamedTuple):
     size: np.ndarray
 
 
+class Common(NamedTuple):
+    """What series have in common at one origin.
+
+    groups: (groupings, n); course: as `peers_at`; span: its periods up to the origin
+    lifts: (groups, names + 1) as `lifts_at`; events: how many of the names are of the plan
+    """
+
+    groups: np.ndarray
+    course: np.ndarray
+    span: int
+    lifts: np.ndarray
+    events: int
+
+
 class _Out(NamedTuple):
     features: np.ndarray
     path: np.ndarray
+    plain: np.ndarray
     actual: np.ndarray
     complete: np.ndarray
 
 
-def build_rows(panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray) -> Rows:
-    """Rows of the pairs (series[k], origin[k]), (m,) each, at every horizon of (g,)."""
+def build_rows(
+    panel: Panel,
+    series: np.ndarray,
+    origin: np.ndarray,
+    horizons: np.ndarray,
+    covariates: tuple[str, ...] = (),
+) -> Rows:
+    """Rows of the pairs (series[k], origin[k]), (m,) each, at every horizon of (g,).
+
+    covariates: names of those that add columns after NAMES, as `covariates.columns_of`
+    """
     summary = summarise(panel, series, origin)
     shape = (len(series), len(horizons))
-    features = np.full((*shape, len(NAMES)), np.nan, dtype=np.float32)
+    features = np.full((*shape, len(NAMES) + 2 * len(covariates)), np.nan, dtype=np.float32)
     features[:, :, : len(LAGS)] = summary.lags[:, None, :]
     path = np.zeros((len(series), int(horizons[-1])))
-    out = _Out(features[:, :, len(LAGS) :], path, np.zeros(shape), np.zeros(shape))
-    base = _Base(summary.level, summary.profile, summary.uplift, summary.size)
-    arrays, group, name = arrays_of(panel), groups_of(panel), panel.period.name
-    week, month, recent = (WINDOWS[name][k] for k in (0, 3, 2))
+    if covariates:
+        features[:, :, len(NAMES) :] = around(panel, covariates, (series, origin), horizons, window=True)
+    out = _Out(
+        features[:, :, len(LAGS) : len(NAMES)], path, np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    )
+    base = Base(summary.level, summary.profile, summary.uplift, summary.size)
+    arrays = arrays_of(panel)
+    for ask, common in asked(panel, series, origin, horizons):
+        _fill(arrays, common, ask, base, out)
+    return Rows(summary, horizons, features, path, out.plain, out.actual, out.complete)
+
+
+def asked(
+    panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
+) -> list[tuple[Ask, Common]]:
+    """The pairs by origin, with what all series have in common there."""
+    groups, name = groups_of(panel), panel.period.name
+    lengths = (YEAR[name], WINDOWS[name][2], WINDOWS[name][3], WINDOWS[name][0])
+    found = []
     for at in np.unique(origin):
         row = np.flatnonzero(origin == at)
-        peers = peers_at(panel, group, int(at), int(horizons[-1]))
-        ask = _Ask(
-            series[row], row, group, int(at), horizons, YEAR[name], recent, month, week, panel.prices_planned
-        )
-        _fill(arrays, peers, ask, base, out)
-    return Rows(summary, horizons, features, path, out.actual, out.complete)
+        course = peers_at(panel, groups, int(at), int(horizons[-1]))
+        lifts = lifts_at(panel, groups, int(at))
+        ask = Ask(series[row], row, int(at), horizons, lengths, panel.prices_planned)
+        found.append((ask, Common(groups, course, span_of(panel), lifts, len(panel.event_names))))
+    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(arrays: Arrays, peers: np.ndarray, ask: _Ask, base: _Base, out: _Out) -> None:
+def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: _Out) -> None:
+    courses = group_features(common, ask)
     for k in range(len(ask.series)):
         i, r = ask.series[k], ask.row[k]
-        _demand_ahead(arrays, ask, base, (i, r), out)
-        _promotion_ahead(arrays, peers, ask, (i, r), out.features)
-        _last_year(arrays.quantity[i], peers[0, ask.group[i]], ask, r, out.features)
-        _price_and_days(arrays, ask, (i, r), out.features)
+        planned = planned_of(arrays, i, ask.origin, ask.horizons[-1])
+        rows = out.features[r]
+        _demand_ahead(arrays, ask, base, (i, r), planned, out)
+        _promotion_ahead(arrays, ask, i, planned, rows[:, _B1:_B2])
+        _season(arrays, common, ask, i, courses, rows[:, _B2:_B3])
+        _days(arrays, common, ask, i, rows[:, _B3:_B4])
+        for g in range(common.groups.shape[0]):
+            if common.groups[g, i] >= 0:
+                rows[:, _B4 + 4 * g : _B4 + 4 * g + 4] = courses[g, common.groups[g, i]]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _demand_ahead(arrays: Arrays, ask: _Ask, base: _Base, pair: tuple[int, int], out: _Out) -> None:
+def planned_of(arrays: Arrays, i: int, at: int, last: int) -> np.ndarray:
+    """(last,) promotion planned for the periods after the origin, as far as it was known then."""
+    planned = np.zeros(last)
+    for h in range(last):
+        if arrays.known[i, at + 1 + h] <= at:
+            planned[h] = arrays.plan[i, at + 1 + h]
+    return planned
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def group_features(common: Common, ask: Ask) -> np.ndarray:
+    """(groupings, groups, g, 4) of each group: movement, season, share promoted in the window, its change."""
+    year, recent, month, _ = ask.lengths
+    course, span = common.course, common.span
+    out = np.full((course.shape[1], course.shape[2], len(ask.horizons), 4), np.nan)
+    for k in range(course.shape[1]):
+        for g in range(course.shape[2]):
+            moved, promoted = course[0, k, g], course[1, k, g]
+            now = mean_of(moved, span - recent, span) / mean_of(moved, span - year, span)
+            before = mean_of(promoted, span - recent, span)
+            for j in range(len(ask.horizons)):
+                h = ask.horizons[j]
+                share = mean_of(promoted, span, span + h)
+                out[k, g, j, 0] = now
+                out[k, g, j, 1] = group_ratio(moved, span, (0, h), year, month)
+                out[k, g, j, 2], out[k, g, j, 3] = share, share - before
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _demand_ahead(
+    arrays: Arrays, ask: Ask, base: Base, pair: tuple[int, int], planned: np.ndarray, out: _Out
+) -> None:
     """The expected path, what was observed of it, and the same number of periods just passed."""
     (i, r), at, length = pair, ask.origin, arrays.quantity.shape[1]
     demand, week, uplift = arrays.quantity[i], base.profile[r], base.uplift[r]
     level, size = base.level[r], base.size[r]
-    weight, seen, total, back_total, back_weight, j = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+    plain, weight, seen, total, back_total, back_weight, j = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
     for h in range(1, ask.horizons[-1] + 1):
         t, back = at + h, at + 1 - h
-        planned = arrays.plan[i, t] if arrays.known[i, t] <= at else 0.0
-        factor = week[arrays.phase[t]] * (1.0 + uplift * planned)
+        factor = week[arrays.phase[t]] * (1.0 + TRUSTED * uplift * planned[h - 1])
+        plain += week[arrays.phase[t]]
         weight += factor
         out.path[r, h - 1] = level * weight
         if t < length and np.isfinite(demand[t]):
@@ -149,76 +224,74 @@ def _demand_ahead(arrays: Arrays, ask: _Ask, base: _Base, pair: tuple[int, int],
             back_weight += week[arrays.phase[back]] * (1.0 + uplift * arrays.promotion[i, back])
         if h == ask.horizons[j]:
             f = out.features[r, j]
-            f[0], f[1], f[2] = h, weight / h, level * weight / size if size > 0.0 else np.nan
+            f[0], f[1], f[2] = h, plain / h, level * plain / size if size > 0.0 else np.nan
             known = back_weight > 0.0 and level > 0.0
-            f[12] = min(back_total / back_weight / level, MOST) if known else np.nan
-            out.actual[r, j] = total
+            f[3] = min(back_total / back_weight / level, MOST) if known else np.nan
+            out.plain[r, j], out.actual[r, j] = level * plain, total
             out.complete[r, j] = seen / weight if t < length and weight > 0.0 else 0.0
             j += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _promotion_ahead(
-    arrays: Arrays, peers: np.ndarray, ask: _Ask, pair: tuple[int, int], features: np.ndarray
+def _promotion_ahead(arrays: Arrays, ask: Ask, i: int, planned: np.ndarray, features: np.ndarray) -> None:
+    """How much of the window is promoted, against before, how soon and how freshly.
+
+    Promoted or not, never how deeply: the depth moves the expectation that these features correct, so that a
+    deeper promotion can only be expected to sell more.
+    """
+    at, last = ask.origin, ask.horizons[-1]
+    recent, before = ask.lengths[1], 0.0
+    for t in range(max(at + 1 - recent, 0), at + 1):
+        before += 1.0 / recent if arrays.promotion[i, t] > 0.0 else 0.0
+    promoted, fresh, until, j, run = 0.0, 0.0, last + 1, 0, 0
+    while run < FRESH and at - run >= 0 and arrays.promotion[i, at - run] > 0.0:
+        run += 1
+    for h in range(1, last + 1):
+        promoted += 1.0 if planned[h - 1] > 0.0 else 0.0
+        run = run + 1 if planned[h - 1] > 0.0 else 0
+        fresh += 1.0 if 0 < run <= FRESH else 0.0
+        until = min(until, h) if planned[h - 1] > 0.0 else until
+        if h == ask.horizons[j]:
+            f = features[j]
+            f[0], f[1], f[2] = promoted / h, promoted / h - before, 1.0 if planned[0] > 0.0 else 0.0
+            f[3], f[4] = until, fresh / h
+            j += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _season(
+    arrays: Arrays, common: Common, ask: Ask, i: int, courses: np.ndarray, features: np.ndarray
 ) -> None:
-    """Promotion planned in the window, of the series and its category, and the change from before."""
-    (i, r), at, last = pair, ask.origin, ask.horizons[-1]
-    group = peers[1, ask.group[i]]
-    span = len(group) - last
-    before = mean_of(arrays.promotion[i], at + 1 - ask.recent, at + 1)
-    group_before = mean_of(group, span - ask.recent, span)
-    depth, group_depth, first, until, j = 0.0, 0.0, 0.0, last + 1, 0
-    for h in range(1, last + 1):
-        planned = arrays.plan[i, at + h] if arrays.known[i, at + h] <= at else 0.0
-        first = planned if h == 1 else first
-        until = min(until, h) if planned > 0.0 else until
-        depth += planned
-        group_depth += group[span + h - 1]
-        if h == ask.horizons[j]:
-            f = features[r, j]
-            f[3], f[4], f[5], f[6] = depth / h, depth / h - before, first, until
-            f[7], f[8] = group_depth / h, group_depth / h - group_before
-            j += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _last_year(demand: np.ndarray, group: np.ndarray, ask: _Ask, r: int, features: np.ndarray) -> None:
-    """The same window a year before over the weeks that led up to it, of the series and of its category."""
-    at, lag, last = ask.origin, ask.year, ask.horizons[-1]
-    span = len(group) - last
-    own = mean_of(demand, at + 1 - lag - ask.month, at + 1 - lag)
-    common = mean_of(group, span - lag - ask.month, span - lag)
-    recent = mean_of(group, span - ask.recent, span) / mean_of(group, span - lag, span)
-    n, total, group_n, group_total, j = 0, 0.0, 0, 0.0, 0
-    for h in range(1, last + 1):
-        t = at + h - lag
-        if 0 <= t <= at and np.isfinite(demand[t]):
-            n += 1
-            total += demand[t]
-        if t <= at and np.isfinite(group[span + h - 1 - lag]):
-            group_n += 1
-            group_total += group[span + h - 1 - lag]
-        if h == ask.horizons[j]:
-            f = features[r, j]
-            f[9], f[10] = recent, group_total / group_n / common if group_n > 0 else np.nan
-            if n * 4 >= h * 3 and own > 0.0:
-                f[11] = min(total / n / own, MOST)
-            j += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _price_and_days(arrays: Arrays, ask: _Ask, pair: tuple[int, int], features: np.ndarray) -> None:
-    """Prices against the usual one, holidays and make-up workdays around the window, place in the year."""
-    (i, r), at = pair, ask.origin
-    price, off, work = arrays.price[i], arrays.holiday[arrays.country[i]], arrays.workday[arrays.country[i]]
-    usual = mean_of(price, at + 1 - ask.month, at + 1)
-    before = off[max(at + 1 - ask.week, 0) : at + 1].sum()
+    """The same window in earlier years over the weeks that led up to it, of the series and of its group."""
+    year, _, month, _ = ask.lengths
+    kind = 1 if common.groups[1, i] >= 0 else 0
+    levels = levels_before(arrays.quantity[i], ask.origin, year, month)
     for j in range(len(ask.horizons)):
-        h, f = ask.horizons[j], features[r, j]
-        end = at + 1 + h
-        f[13] = mean_of(price, at + 1, end) / usual if ask.prices_planned else np.nan
-        f[14] = price[at] / usual
-        f[15], f[16], f[17] = off[at + 1 : end].sum(), off[end : end + ask.week].sum(), before
-        f[18] = work[at + 1 : end].sum()
+        window = (ask.origin + 1, ask.origin + 1 + ask.horizons[j], ask.origin)
+        ratio = courses[kind, common.groups[kind, i], j, 1]
+        found = season_of(arrays.quantity[i], levels, window, year, ratio)
+        f = features[j]
+        f[0], f[1], f[2], f[3] = min(found.own, MOST), found.firm, found.soft, found.group
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _days(arrays: Arrays, common: Common, ask: Ask, i: int, features: np.ndarray) -> None:
+    """Holidays, make-up workdays and named days in and around the window, place in the year, prices."""
+    at, c, week = ask.origin, arrays.country[i], ask.lengths[3]
+    price, off, work = arrays.price[i], arrays.holiday[c], arrays.workday[c]
+    usual = mean_of(price, at + 1 - ask.lengths[2], at + 1)
+    before = off[max(at + 1 - week, 0) : at + 1].sum()
+    lifts = common.lifts[max(common.groups[1, i], 0)]
+    lift, h = 0.0, 0
+    for j in range(len(ask.horizons)):
+        while h < ask.horizons[j]:
+            h += 1
+            event, occasion = names_of(arrays, i, at + h, at, common.events)
+            lift += lifts[event] + lifts[occasion] - 1.0
+        f, end = features[j], at + 1 + h
+        f[0], f[1], f[2] = off[at + 1 : end].sum(), off[end : end + week].sum(), before
+        f[3], f[4], f[5] = work[at + 1 : end].sum(), arrays.until[c, at + h], arrays.since[c, at + h]
         middle = 2.0 * np.pi * arrays.year[at + 1 + h // 2]
-        f[19], f[20] = np.sin(middle), np.cos(middle)
+        f[6], f[7], f[8] = lift / h, np.sin(middle), np.cos(middle)
+        f[9] = mean_of(price, at + 1, end) / usual if ask.prices_planned else np.nan
+        f[10] = price[at] / usual

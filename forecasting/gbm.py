@@ -1,68 +1,139 @@
-"""One global LightGBM for all series: a mean, a spread and quantiles of the sums, horizon a feature.
+"""One global LightGBM for all series: quantiles and the spread of the sums, on a base that is learned too.
 
-The target is demand over its structural expectation, so that one model serves a screw and a pallet. It is
-trained on a bounded sample of (series, origin, horizon) rows: its time does not grow with the series.
+It owns two candidates that differ in their base. On the structural expectation the sums are learned
+directly; on steps a first model learns single periods, which know on which day a promotion starts, and the
+sums correct what those add up to. Either is trained on a bounded sample of rows: its time does not grow with
+the series. Promotion depth moves the base alone, which never falls in it; the corrections only see whether
+a period is promoted. So a deeper promotion is never expected to sell less.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightgbm
 import numpy as np
 
-from forecasting.features import NAMES, Rows, build_rows
+from forecasting import features, steps
+from forecasting.covariates import columns_of, covariates_for
+from forecasting.features import Rows, build_rows
 from forecasting.forecaster import Prediction, knots
-from forecasting.history import WINDOWS
+from forecasting.history import Summary
 from forecasting.panel import Panel
+from forecasting.samples import MOST_OFF, ahead_of, targets_of, training_pairs
+from forecasting.steps import build_steps
 from ingestion.errors import Problem
 
-MOST_OFF = 12.0  # a target is cut at this multiple of its expectation: one such row must not steer a mean
-LEAST_SEEN = 0.75  # share of a window that must be observed for it to teach
+CELLS = 120_000  # most single periods that the model of steps learns from
+BLOCK = 4000  # pairs whose steps are laid out at once: memory is bounded by it
+BINS = 63
+NEVER_FALLING = ("planned", "lift", *steps.PEERS)
+Base = Literal["structure", "steps"]
 
 
 @dataclass(frozen=True)
 class Gbm:
     """Parameters of the global model.
 
-    rows: most training rows
+    base: what the sums are learned against, the structural expectation or a model of single periods
+    pairs: most pairs of series and origin that it learns from
     trees, leaves, rate: size of each booster
     levels: of the raw quantiles
     """
 
     name: str = "lightgbm"
-    rows: int = 60_000
+    base: Base = "structure"
+    pairs: int = 20_000
     trees: int = 100
     leaves: int = 16
     rate: float = 0.09
-    levels: tuple[float, ...] = (0.1, 0.5, 0.95)
+    levels: tuple[float, ...] = (0.5, 0.95)
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedGbm":
-        """Boosters fitted on windows that ended by `origin`."""
-        features, target, weight = training_rows(panel, origin, horizon, self.rows, seed)
+        """Boosters fitted on windows that ended by `origin`; results do not depend on `threads`."""
+        rng = np.random.default_rng(seed)
+        panel = panel.until(origin)
+        grid = knots(horizon)
+        grid = grid[grid <= max(origin // 2, 1)]
+        series, at = training_pairs(panel, min(self.pairs, 2_000_000 // int(grid[-1])), rng)
+        covariates = covariates_for(panel)
+        step = None
+        if self.base == "steps":
+            step = self._fit_steps(panel, (series, at), int(grid[-1]), rng)
+        about = asdict(self) | {"seed": seed}
+        unfinished = FittedGbm(self.name, step, {}, np.array(self.levels), covariates, about)
+        rows = build_rows(panel, series, at, grid, covariates)
+        table, target, weight = targets_of(
+            unfinished.path_of(panel, series, at, rows), panel, (at, rows), rng
+        )
         if len(target) < 200:
             raise Problem(
                 f"the global model needs at least 200 windows to learn from, found {len(target)}; "
                 "use a baseline, or load more history"
             )
-        data = lightgbm.Dataset(
-            features, target, weight=weight, feature_name=list(NAMES), params={"max_bin": 127, "verbose": -1}
+        names = (*features.NAMES, *columns_of(covariates))
+        boosters = self._fit_sums((table, target, weight), names, (seed, threads))
+        return FittedGbm(
+            self.name, step, boosters, np.array(self.levels), covariates, about | {"rows": len(target)}
         )
+
+    def _fit_steps(
+        self, panel: Panel, pairs: tuple[np.ndarray, np.ndarray], horizon: int, rng: np.random.Generator
+    ) -> lightgbm.Booster:
+        """Demand of a single period as a multiple of its structural expectation."""
+        covariates = covariates_for(panel)
+        tables, targets = [], []
+        share = CELLS / max(len(pairs[0]) * horizon, 1)
+        for part in np.array_split(np.argsort(pairs[1], kind="stable"), -(-len(pairs[0]) // BLOCK)):
+            series, at = pairs[0][part], pairs[1][part]
+            built = build_steps(panel, series, at, horizon, covariates)
+            actual = ahead_of(panel.quantity, series, at, horizon)
+            used = np.isfinite(actual) & (built.expected > 0) & (rng.random(actual.shape) < share)
+            tables.append(built.features[used])
+            targets.append(actual[used] / built.expected[used])
+        names = (*steps.NAMES, *columns_of(covariates))
+        target = np.minimum(np.concatenate(targets), MOST_OFF)
+        more = {
+            "objective": "tweedie",
+            "tweedie_variance_power": 1.2,
+            "num_leaves": 2 * self.leaves - 1,
+            "feature_fraction": 0.5,
+            "monotone_constraints": [int(name in NEVER_FALLING) for name in names],
+        }
+        data = _dataset(np.concatenate(tables), target, None, names)
+        return lightgbm.train(self._common(len(target), 0) | more, data, self.trees * 3 // 2)
+
+    def _fit_sums(
+        self,
+        rows: tuple[np.ndarray, np.ndarray, np.ndarray],
+        names: tuple[str, ...],
+        way: tuple[int, int],
+    ) -> dict[str, lightgbm.Booster]:
+        """ "mean", "spread" and one booster per raw quantile, of demand as a multiple of the base."""
+        table, target, weight = rows
+        seed, threads = way
+        common = self._common(len(target), seed)
         objectives: dict[str, dict[str, Any]] = {
             "mean": {"objective": "tweedie", "tweedie_variance_power": 1.2}
         }
         objectives |= {f"q{level}": {"objective": "quantile", "alpha": level} for level in self.levels}
-        common = self._common(len(target), seed, threads)
-        boosters = {key: lightgbm.train(common | more, data, self.trees) for key, more in objectives.items()}
-        off = np.abs(target - boosters["mean"].predict(features, num_threads=threads))
+        data = _dataset(table, target, weight, names).construct()
+        with ThreadPoolExecutor(max(threads, 1)) as pool:
+            fits = [
+                pool.submit(lightgbm.train, common | more, data, self.trees) for more in objectives.values()
+            ]
+            found = [fit.result() for fit in fits]
+            boosters = dict(zip(objectives, found, strict=True))
+        off = np.abs(target - boosters["mean"].predict(table, num_threads=1))
         boosters["spread"] = lightgbm.train(
-            common | {"objective": "tweedie", "tweedie_variance_power": 1.5, "num_leaves": 15},
-            lightgbm.Dataset(features, off, weight=weight, feature_name=list(NAMES), params={"verbose": -1}),
-            self.trees * 2 // 3,
+            common | {"objective": "tweedie", "tweedie_variance_power": 1.5},
+            _dataset(table, off, weight, names),
+            self.trees // 2,
         )
-        return FittedGbm(self.name, boosters, np.array(self.levels), asdict(self) | {"rows": len(target)})
+        return boosters
 
-    def _common(self, rows: int, seed: int, threads: int) -> dict[str, Any]:
+    def _common(self, rows: int, seed: int) -> dict[str, Any]:
         return {
             "learning_rate": self.rate,
             "num_leaves": self.leaves,
@@ -71,33 +142,36 @@ class Gbm:
             "bagging_fraction": 0.8,
             "bagging_freq": 1,
             "lambda_l2": 1.0,
-            "max_bin": 127,
+            "max_bin": BINS,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "seed": seed,
-            "num_threads": threads,
+            "num_threads": 1,
             "verbose": -1,
         }
 
 
 @dataclass(frozen=True)
 class FittedGbm:
-    """The boosters: "mean", "spread" and one per raw quantile."""
+    """The boosters: of single periods where they are the base, "mean", "spread" and one per raw quantile."""
 
     name: str
+    step: lightgbm.Booster | None
     boosters: dict[str, lightgbm.Booster]
     levels: np.ndarray
+    covariates: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
     ) -> Prediction:
         """Sums at every horizon; one thread, for a few rows are quicker without a pool of them."""
-        rows = build_rows(panel, series, origin, horizons)
-        flat = rows.features.reshape(-1, len(NAMES))
-        shape = rows.expected.shape
+        rows = build_rows(panel, series, origin, horizons, self.covariates)
+        path = self.path_of(panel, series, origin, rows)
+        base = path[:, horizons - 1]
+        flat = rows.features.reshape(-1, rows.features.shape[2])
         answer = {
-            key: np.maximum(booster.predict(flat, num_threads=1), 0.0).reshape(shape) * rows.expected
+            key: np.maximum(booster.predict(flat, num_threads=1), 0.0).reshape(base.shape) * base
             for key, booster in self.boosters.items()
         }
         quantiles = np.stack([answer[f"q{level}"] for level in self.levels], axis=2)
@@ -105,67 +179,93 @@ class FittedGbm:
         return Prediction(
             horizons=horizons,
             mean=answer["mean"],
-            spread=_spread(answer["spread"], rows),
-            sales=answer["mean"] / size,
+            spread=_spread(answer["spread"], rows.summary, horizons),
+            sales=rows.plain / size,
             levels=self.levels,
             quantiles=np.sort(quantiles, axis=2),
-            path=rows.path,
+            path=path,
         )
+
+    def path_of(self, panel: Panel, series: np.ndarray, origin: np.ndarray, rows: Rows) -> np.ndarray:
+        """(m, H) base of the sums over 1 … H periods, units."""
+        if self.step is None:
+            return rows.path
+        path = np.empty_like(rows.path)
+        for part in np.array_split(np.argsort(origin, kind="stable"), -(-len(series) // BLOCK)):
+            built = build_steps(panel, series[part], origin[part], path.shape[1], self.covariates)
+            flat = built.features.reshape(-1, built.features.shape[2])
+            multiple = np.maximum(self.step.predict(flat, num_threads=1), 0.0)
+            path[part] = np.cumsum(multiple.reshape(built.expected.shape) * built.expected, axis=1)
+        return path
+
+    @property
+    def importance(self) -> dict[str, float]:
+        """Share of the gain of each feature in the mean of the sums, and of the single periods."""
+        found: dict[str, float] = {}
+        for prefix, booster in (("", self.boosters["mean"]), ("step: ", self.step)):
+            if booster is not None:
+                gain = booster.feature_importance("gain")
+                share = gain / max(gain.sum(), 1e-12)
+                found |= {
+                    prefix + name: float(part)
+                    for name, part in zip(booster.feature_name(), share, strict=True)
+                }
+        return found
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Each booster as LightGBM text."""
-        for key, booster in self.boosters.items():
-            booster.save_model(folder / f"{key}.lightgbm.txt")
+        every = self.boosters | ({"step": self.step} if self.step is not None else {})
+        for key, booster in every.items():
+            booster.save_model(folder / f"{self.name}-{key}.lightgbm.txt")
         return {
             "kind": "gbm",
             "name": self.name,
             "boosters": list(self.boosters),
+            "steps": self.step is not None,
             "levels": self.levels.tolist(),
-            "features": list(NAMES),
+            "features": [*features.NAMES, *steps.NAMES],
+            "covariates": list(self.covariates),
             "parameters": self.parameters,
         }
 
 
 def read_gbm(folder: Path, parts: dict[str, Any]) -> FittedGbm:
     """The model that `FittedGbm.write` put down."""
-    if parts["features"] != list(NAMES):
+    if parts["features"] != [*features.NAMES, *steps.NAMES]:
         raise Problem("the model was trained with other features than this version builds; train again")
-    boosters = {key: lightgbm.Booster(model_file=folder / f"{key}.lightgbm.txt") for key in parts["boosters"]}
-    return FittedGbm(parts["name"], boosters, np.array(parts["levels"]), parts["parameters"])
+
+    def booster(key: str) -> lightgbm.Booster:
+        return lightgbm.Booster(model_file=folder / f"{parts['name']}-{key}.lightgbm.txt")
+
+    return FittedGbm(
+        parts["name"],
+        booster("step") if parts["steps"] else None,
+        {key: booster(key) for key in parts["boosters"]},
+        np.array(parts["levels"]),
+        tuple(parts["covariates"]),
+        parts["parameters"],
+    )
 
 
-def _spread(learned: np.ndarray, rows: Rows) -> np.ndarray:
+def _spread(learned: np.ndarray, summary: Summary, horizons: np.ndarray) -> np.ndarray:
     """Geometric mean of the learned absolute error and the series' own deviation.
 
     The learned one knows the window, the own one what the sample never showed; each tames the other.
     """
-    own = rows.summary.sd[:, None] * np.sqrt(rows.horizons)[None, :]
+    own = summary.sd[:, None] * np.sqrt(horizons)[None, :]
     return np.maximum(np.sqrt(np.maximum(learned, 1e-9) * np.maximum(own, 1e-9)), 1e-9)
 
 
-def training_rows(
-    panel: Panel, origin: int, horizon: int, most: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features (rows, names), targets and weights (rows,) of windows that ended by period `origin`.
-
-    Three horizons are drawn of each of some `most` / 3 pairs; at most 100 distinct origins, for what all
-    series do together is summed up once per origin.
-    """
-    rng = np.random.default_rng(seed)
-    grid = knots(horizon)
-    grid = grid[grid <= max(origin // 2, 1)]
-    panel = panel.until(origin)
-    shortest = WINDOWS[panel.period.name][1]
-    low = min(max(origin // 5, shortest), max(origin - 2, 0))
-    low = max(low, origin - 3 * WINDOWS[panel.period.name][-1])
-    origins = np.unique(np.linspace(low, max(origin - 1, low), 100).astype(int))
-    per_pair = min(3, len(grid))
-    pairs = most // per_pair
-    series, at = rng.integers(0, panel.series, pairs), rng.choice(origins, pairs)
-    young = panel.first[series] > at - shortest // 3
-    series, at = series[~young], at[~young]
-    rows = build_rows(panel, series, at, grid)
-    usable = (rows.complete >= LEAST_SEEN) & (rows.expected > 0)
-    usable &= rng.random(usable.shape) < per_pair / len(grid)
-    target = rows.actual[usable] / (rows.expected * rows.complete)[usable]
-    return rows.features[usable], np.minimum(target, MOST_OFF), rows.complete[usable]
+def _dataset(
+    table: np.ndarray, target: np.ndarray, weight: np.ndarray | None, names: tuple[str, ...]
+) -> lightgbm.Dataset:
+    # A covariate may be called anything, a feature of LightGBM may not.
+    columns = ["".join(c if c.isalnum() or c == "_" else "_" for c in name) for name in names]
+    return lightgbm.Dataset(
+        table,
+        target,
+        weight=weight,
+        feature_name=columns,
+        params={"max_bin": BINS, "verbose": -1},
+        free_raw_data=False,
+    )

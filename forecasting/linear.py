@@ -14,9 +14,9 @@ import numpy as np
 
 from forecasting.features import NAMES, build_rows
 from forecasting.forecaster import Prediction
-from forecasting.gbm import training_rows
 from forecasting.history import YEAR
 from forecasting.panel import Panel
+from forecasting.samples import MOST_OFF, training_rows
 from ingestion.errors import Problem
 
 # What only ever grows with time: a straight line through it says of next month what no month has shown.
@@ -26,7 +26,12 @@ YEARLY = ("holiday", "workday", "occasion", "event", "year")  # words in the nam
 EDGE = 0.005  # share of the training rows beyond which a feature is cut, on either side
 FEW, MANY = 0.02, 0.98  # share of rows without a feature between which its absence is a feature of its own
 MOST_SALES = 50.0  # a row weighs as the number of sales that it expects, between a tenth and this
-RANGE = (-4.0, 2.5)  # of the logarithm: 2% to twelve times what is expected, as targets are cut
+RANGE = (
+    -4.0,
+    float(np.log(MOST_OFF)),
+)  # of the logarithm: from 2% of what is expected to where targets are cut
+# Which way a promotion of the window may move demand, so that one that is tried out never sells less.
+SIGNS = {"promotion": 1, "promotion_change": 1, "promotion_first": 1, "fresh": 1, "until_promotion": -1}
 PART = 50_000  # rows predicted at once: memory is bounded by it
 
 
@@ -34,17 +39,17 @@ PART = 50_000  # rows predicted at once: memory is bounded by it
 class Linear:
     """Parameters of the log-linear model.
 
-    rows: most training rows
+    pairs: most pairs of series and origin that it learns from
     alpha: penalty on squared coefficients of standardised features
     """
 
     name: str = "linear"
-    rows: int = 60_000
+    pairs: int = 20_000
     alpha: float = 0.05
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedLinear":  # noqa: ARG002
         """Coefficients from windows that ended by `origin`; always one thread."""
-        features, target, weight = training_rows(panel, origin, horizon, self.rows, seed)
+        features, target, weight = training_rows(panel, origin, horizon, self.pairs, seed)
         if len(target) < 200 or not target.any():
             raise Problem(
                 "the linear model needs at least 200 windows to learn from, some with demand, "
@@ -53,9 +58,10 @@ class Linear:
             )
         scale = scale_of(features, origin + 1 >= 2 * YEAR[panel.period.name])
         columns = scale.columns(features)
-        mean = _glm(columns, target, weight * _sales(features), self.alpha)
+        mean = _glm((columns, scale.signs), target, weight * _sales(features), self.alpha)
         off = np.abs(target - np.exp(np.clip(_form(columns, mean), *RANGE)))
-        return FittedLinear(self.name, scale, mean, _glm(columns, off, weight, self.alpha), asdict(self))
+        spread = _glm((columns, scale.signs), off, weight, self.alpha)
+        return FittedLinear(self.name, scale, mean, spread, asdict(self) | {"rows": len(target)})
 
 
 @dataclass(frozen=True)
@@ -74,14 +80,21 @@ class Scale:
     width: np.ndarray
     gaps: np.ndarray
 
+    @property
+    def signs(self) -> np.ndarray:
+        """(columns,) 1 or -1 where a coefficient must not have the other sign, else 0."""
+        own = np.array([SIGNS.get(name, 0) for name in self.names])
+        return np.concatenate([own, np.zeros(np.sum(own == 0) + np.sum(self.gaps), dtype=int)])
+
     def columns(self, features: np.ndarray) -> np.ndarray:
-        """(rows, 2k + gaps) columns of features (rows, len(NAMES)): each, each × horizon, is missing."""
+        """Columns of features (rows, len(NAMES)): each; × horizon where its sign is free; is it missing."""
         values = _logarithms(features[:, [NAMES.index(name) for name in self.names]])
         missing = np.isnan(values)
         values = (np.clip(values, self.low, self.high) - self.centre) / self.width
         values[missing] = 0.0
         ahead = values[:, [self.names.index("horizon")]] if "horizon" in self.names else 0.0
-        return np.concatenate([values, values * ahead, missing[:, self.gaps]], axis=1)
+        free = [name not in SIGNS for name in self.names]
+        return np.concatenate([values, values[:, free] * ahead, missing[:, self.gaps]], axis=1)
 
 
 def scale_of(features: np.ndarray, yearly: bool) -> Scale:
@@ -139,7 +152,7 @@ class FittedLinear:
             horizons=horizons,
             mean=mean,
             spread=np.maximum(np.sqrt(error * own), 1e-9),
-            sales=mean / size,
+            sales=rows.plain / size,
             levels=np.empty(0),
             quantiles=np.empty((*mean.shape, 0)),
             path=rows.path,
@@ -182,13 +195,26 @@ def _sales(features: np.ndarray) -> np.ndarray:
     return np.clip(np.nan_to_num(expected, nan=1.0), 0.1, MOST_SALES)
 
 
-def _glm(columns: np.ndarray, target: np.ndarray, weight: np.ndarray, alpha: float) -> np.ndarray:
-    """(1 + columns,) coefficients of a Poisson regression, constant first: right on average."""
+def _glm(
+    columns: tuple[np.ndarray, np.ndarray], target: np.ndarray, weight: np.ndarray, alpha: float
+) -> np.ndarray:
+    """(1 + columns,) coefficients of a Poisson regression, constant first: right on average.
+
+    columns: (rows, columns) and their signs; one whose coefficient would have the wrong sign is left out
+    """
     # Loaded when used: a command that predicts needs the coefficients alone.
     library = import_module("sklearn.linear_model")
-    model = library.PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=50)
-    model.fit(columns, target, sample_weight=weight / weight.mean())
-    return np.concatenate([[model.intercept_], model.coef_])
+    table, signs = columns
+    found = np.zeros(1 + table.shape[1])
+    used = np.ones(table.shape[1], dtype=bool)
+    wrong = used
+    while wrong.any():
+        model = library.PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=50)
+        model.fit(table[:, used], target, sample_weight=weight / weight.mean())
+        found[0], found[1:][used], found[1:][~used] = model.intercept_, model.coef_, 0.0
+        wrong = found[1:] * signs < 0
+        used &= ~wrong
+    return found
 
 
 def _form(columns: np.ndarray, coefficients: np.ndarray) -> np.ndarray:

@@ -5,23 +5,33 @@ that are fading out. It can be kept in a folder and read back.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forecasting.baselines import Baseline
-from forecasting.calibration import Calibration
+from forecasting.calibration import Calibration, read_calibration
 from forecasting.cumulative import LEVELS, CumulativeDemand, monotone
+from forecasting.ensemble import SEGMENTS, Ensemble, Member
 from forecasting.fallback import pooled_rows
 from forecasting.forecaster import Fitted, Prediction, knots
 from forecasting.gbm import read_gbm
+from forecasting.linear import read_linear
 from forecasting.panel import Panel
 from forecasting.persisted import seal, verify
+from forecasting.statistical import read_statistical
 from ingestion.errors import Problem
 
+# What reads each kind of fitted model back; a model of one's own adds its line here.
+READERS: dict[str, Callable[[Path, dict[str, Any]], Fitted]] = {
+    "gbm": read_gbm,
+    "linear": read_linear,
+    "statistical": read_statistical,
+    "baseline": lambda _, parts: Baseline(parts["name"]),
+}
 CHUNK = 4000  # series predicted at once: memory is bounded by it
 LEAST_OBSERVED = {"day": 7, "week": 3, "month": 2}  # periods before a series can speak for itself
 
@@ -106,7 +116,7 @@ class DemandModel:
             "model": self.fitted.write(folder),
             "as_of": self.as_of,
             "about": self.about,
-            "calibration": _write_calibration(self.calibration, folder),
+            "calibration": self.calibration.write(folder, "model"),
         }
         (folder / "model.json").write_text(json.dumps(parts, indent=1, sort_keys=True), encoding="utf-8")
         return DemandModel(self.fitted, self.calibration, self.as_of, seal(folder), self.about)
@@ -116,11 +126,29 @@ def load_model(folder: Path) -> DemandModel:
     """The model kept in `folder`; Problem where a file was changed, is foreign or missing."""
     version = verify(folder)
     parts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    model = parts["model"]
-    fitted: Fitted = read_gbm(folder, model) if model["kind"] == "gbm" else Baseline(model["name"])
     return DemandModel(
-        fitted, _read_calibration(folder, parts["calibration"]), parts["as_of"], version, parts["about"]
+        _read_fitted(folder, parts["model"]),
+        read_calibration(folder, parts["calibration"]),
+        parts["as_of"],
+        version,
+        parts["about"],
     )
+
+
+def _read_fitted(folder: Path, parts: dict[str, Any]) -> Fitted:
+    """The fitted model that its `write` put down."""
+    if parts["kind"] == "ensemble":
+        return Ensemble(
+            tuple(
+                Member(
+                    _read_fitted(folder, one["model"]),
+                    read_calibration(folder, one["calibration"]),
+                    np.array([one["weight"][name] for name in SEGMENTS]),
+                )
+                for one in parts["members"]
+            )
+        )
+    return READERS[parts["kind"]](folder, parts)
 
 
 def _between(prediction: Prediction, values: np.ndarray) -> np.ndarray:
@@ -159,27 +187,3 @@ def _fade(
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(mean > 0, faded / mean, np.minimum(left, 1.0))
     return faded, quantiles * share[:, :, None]
-
-
-def _write_calibration(calibration: Calibration, folder: Path) -> dict[str, Any]:
-    for name in ("pooled", "shift"):
-        table = getattr(calibration, name)
-        if table.shape[2]:
-            frame = pd.DataFrame(table.reshape(-1, table.shape[2]), columns=[f"{level}" for level in LEVELS])
-            frame.to_parquet(folder / f"{name}.parquet")
-    return {
-        "edges": calibration.edges.tolist(),
-        "shape": list(calibration.pooled.shape),
-        "shifted": bool(calibration.shift.shape[2]),
-        "correlation": calibration.correlation,
-        "errors": calibration.errors,
-    }
-
-
-def _read_calibration(folder: Path, parts: dict[str, Any]) -> Calibration:
-    shape = tuple(parts["shape"])
-    pooled = pd.read_parquet(folder / "pooled.parquet").to_numpy().reshape(shape)
-    shift = np.zeros((*shape[:2], 0))
-    if parts["shifted"]:
-        shift = pd.read_parquet(folder / "shift.parquet").to_numpy().reshape(shape)
-    return Calibration(np.array(parts["edges"]), pooled, shift, parts["correlation"], parts["errors"])

@@ -7,7 +7,6 @@ force, or against the best plain forecast where none is; else that one serves, a
 import logging
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ import pandas as pd
 from forecasting.backtest import Folds, build_folds, losses, score, truth_of
 from forecasting.baselines import KINDS, Baseline
 from forecasting.calibration import Calibration, calibrate
+from forecasting.cumulative import LEVELS
 from forecasting.ensemble import NAME as ENSEMBLE
 from forecasting.ensemble import Ensemble, Member, blend, choose_weights, segments_of
 from forecasting.forecaster import Fitted, Forecaster, Prediction
@@ -88,11 +88,10 @@ class _Run:
 
     def across(self, prediction: Prediction) -> np.ndarray:
         """(m, g, LEVELS) quantiles, of each half calibrated on the other."""
-        rows = np.empty((len(self.judged), len(self.folds.horizons), 0))
+        rows = np.empty((len(self.judged), len(self.folds.horizons), len(LEVELS)))
         for half in (self.judged, ~self.judged):
-            said = calibrate(prediction.take(~half), self.truth[~half]).quantiles(prediction.take(half))
-            rows = np.empty((*rows.shape[:2], said.shape[2])) if not rows.shape[2] else rows
-            rows[half] = said
+            learned = calibrate(prediction.take(~half), self.truth[~half])
+            rows[half] = learned.quantiles(prediction.take(half))
         return rows
 
 
@@ -261,18 +260,22 @@ def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple
     if not np.isfinite(list(loss.values())).any():
         name = next(iter(plain or loss))
         return name, None, f"no window could be scored, so {name} serves; load more history"
-    order: Callable[[str], float] = lambda name: loss[name]  # noqa: E731
-    best = min(loss, key=order)
-    held = incumbent if incumbent in trials else min(plain, key=order, default=best)
-    told = f"{held} loses {loss[held]:.3f} per window"
-    if best == held:
-        return held, None, f"{told}, least of {len(loss)} candidates"
-    if trials[best].plain and trials[held].plain:
-        return best, None, f"{best} loses {loss[best]:.3f} per window, least of {len(loss)} candidates"
-    verdict = judge(run.panel, run.folds.take(run.judged), trials[best], trials[held], seed=run.way[1])
-    name = best if verdict.promoted else held
-    change = f"{best} loses {loss[best]:.3f} per window, {1 - loss[best] / loss[held]:.1%} less than {held}"
-    return name, verdict, f"{change}; {name} serves: {'; '.join(verdict.reasons)}"
+    order = sorted(loss, key=loss.__getitem__)
+    held = incumbent if incumbent in trials else next((name for name in order if name in plain), order[0])
+    better = [name for name in order if loss[name] < loss[held]]
+    if not better:
+        return held, None, f"{held} loses {loss[held]:.3f} per window, least of {len(loss)} candidates"
+    folds = run.folds.take(run.judged)
+    verdicts = {}
+    for name in better:
+        verdicts[name] = judge(run.panel, folds, trials[name], trials[held], seed=run.way[1])
+        if verdicts[name].promoted:
+            break
+    # Where none is promoted, the reasons that matter are those of the one that came closest.
+    told = name if verdicts[name].promoted else better[0]
+    change = f"{told} loses {loss[told]:.3f} per window, {1 - loss[told] / loss[held]:.1%} less than {held}"
+    serves = name if verdicts[name].promoted else held
+    return serves, verdicts[told], f"{change}; {serves} serves: {'; '.join(verdicts[told].reasons)}"
 
 
 def _mean_loss(trial: Trial, trials: dict[str, Trial]) -> float:

@@ -177,7 +177,7 @@ def test_gaps_are_filled_with_the_season_about_the_line_between_neighbours():
 @pytest.fixture(scope="module")
 def linear(panel: Panel) -> FittedLinear:
     """The linear model of the shop, fitted on 150 of 200 days."""
-    return Linear(rows=8000).fit(panel, 149, 28, 0, 1)
+    return Linear(pairs=3000).fit(panel, 149, 28, 0, 1)
 
 
 def test_the_linear_model_finds_the_rate_week_and_uplift(linear: FittedLinear, panel: Panel):
@@ -232,9 +232,9 @@ def test_columns_are_bounded_and_gaps_stand_at_the_mean():
 
 def test_the_linear_model_asks_for_enough_to_learn_from():
     with pytest.raises(Problem, match="at least 200 windows"):
-        Linear(rows=60).fit(panel_of(weekly(3, 60)), 59, 14, 0, 1)
+        Linear(pairs=60).fit(panel_of(weekly(3, 60)), 59, 14, 0, 1)
     with pytest.raises(Problem, match="some with demand"):
-        Linear(rows=2000).fit(panel_of(np.zeros((5, 90))), 89, 14, 0, 1)
+        Linear(pairs=700).fit(panel_of(np.zeros((5, 90))), 89, 14, 0, 1)
 
 
 def test_the_linear_model_learns_nothing_from_what_comes_once_a_year_before_it_came_twice():

@@ -1,0 +1,208 @@
+"""Rows of (series, origin, step) for the global model of single periods, and their targets.
+
+It owns the features of one period ahead: where it stands in a promotion and how fresh that is, what the same
+weekday did lately, the season and the named days around it. Sums of what is learned here know on which day
+of the window a promotion starts; the features of a whole window only know how much of it there is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from forecasting.arrays import Arrays, arrays_of, mean_of
+from forecasting.covariates import around
+from forecasting.features import MOST, TRUSTED, Ask, Base, Common, asked, planned_of
+from forecasting.history import LAGS, Summary, summarise
+from forecasting.occasions import names_of
+from forecasting.panel import Panel
+from forecasting.peers import GROUPINGS
+from forecasting.season import group_ratio, levels_before, season_of
+
+PLACE = ("step", "weekday_factor", "weekday", "same_4", "same_8")
+PROMOTED = (
+    *("planned", "lift", "run", "left", "flags_short", "flags_middle", "flags_long"),
+    *("promoted_rate", "plain_rate"),
+)
+SEASON = ("season", "season_firm", "season_soft", "season_group")
+DAYS = (
+    *("holiday", "holiday_before", "holiday_after", "until_holiday", "since_holiday", "workday"),
+    *("occasion_lift", "year_sin", "year_cos", "price", "price_now"),
+)
+PEERS = tuple(f"{grouping}_promoted" for grouping in GROUPINGS)
+STEP = (*PLACE, *PROMOTED, *SEASON, *DAYS, *PEERS)
+NAMES = (*LAGS, *STEP)
+_B1, _B2, _B3 = len(PLACE), len(PLACE + PROMOTED), len(PLACE + PROMOTED + SEASON)
+_B4 = _B3 + len(DAYS)
+LONG = 30  # periods after which a promotion, or the time without one, is only long
+FLAGS = (7, 14, 28)  # periods before the step in which promoted ones are counted
+SMOOTH = {"day": 3, "week": 0, "month": 0}  # periods on either side that speak for the season of a step
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Features of m pairs at H single periods ahead.
+
+    summary: of the m pairs
+    features: (m, H, len(NAMES) + 2 per covariate) float32
+    expected: (m, H) structural expectation of each period, units
+    """
+
+    summary: Summary
+    features: np.ndarray
+    expected: np.ndarray
+
+
+def build_steps(
+    panel: Panel, series: np.ndarray, origin: np.ndarray, horizon: int, covariates: tuple[str, ...] = ()
+) -> Steps:
+    """Steps 1 … `horizon` of the pairs (series[k], origin[k]), (m,) each; covariates as for `build_rows`."""
+    summary = summarise(panel, series, origin)
+    ahead = np.arange(1, horizon + 1)
+    features = np.full((len(series), horizon, len(NAMES) + 2 * len(covariates)), np.nan, dtype=np.float32)
+    features[:, :, : len(LAGS)] = summary.lags[:, None, :]
+    expected = np.zeros((len(series), horizon))
+    base = Base(summary.level, summary.profile, summary.uplift, summary.size)
+    arrays, smooth = arrays_of(panel), SMOOTH[panel.period.name]
+    if covariates:
+        features[:, :, len(NAMES) :] = around(panel, covariates, (series, origin), ahead, window=False)
+    own = features[:, :, len(LAGS) : len(NAMES)]
+    for ask, common in asked(panel, series, origin, ahead):
+        _fill(arrays, common, ask, base, smooth, (own, expected))
+    return Steps(summary, features, expected)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(
+    arrays: Arrays, common: Common, ask: Ask, base: Base, smooth: int, out: tuple[np.ndarray, np.ndarray]
+) -> None:
+    features, expected = out
+    season = _group_season(common, ask, smooth)
+    for k in range(len(ask.series)):
+        i, r = ask.series[k], ask.row[k]
+        planned = planned_of(arrays, i, ask.origin, ask.horizons[-1])
+        rows = features[r]
+        _place(arrays, ask, base, (i, r), rows[:, :_B1])
+        _promotion(arrays, ask, base, (i, r), planned, rows[:, _B1:_B2])
+        _season(arrays, common, ask, i, (smooth, season), rows[:, _B2:_B3])
+        _days(arrays, common, ask, i, rows[:, _B3:_B4])
+        for g in range(common.groups.shape[0]):
+            if common.groups[g, i] >= 0:
+                rows[:, _B4 + g] = common.course[1, g, common.groups[g, i], common.span :]
+        for h in range(len(ask.horizons)):
+            expected[r, h] = base.level[r] * rows[h, 1] * (1.0 + TRUSTED * base.uplift[r] * planned[h])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _group_season(common: Common, ask: Ask, smooth: int) -> np.ndarray:
+    """(groupings, groups, H) seasonal ratio of each group around each step; of categories, else of all."""
+    year, _, month, _ = ask.lengths
+    course = common.course
+    out = np.full((2, course.shape[2], len(ask.horizons)), np.nan)
+    for k in range(2):
+        for g in range(course.shape[2]):
+            for h in range(len(ask.horizons)):
+                window = (h - smooth, h + smooth + 1)
+                out[k, g, h] = group_ratio(course[0, k, g], common.span, window, year, month)
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _place(arrays: Arrays, ask: Ask, base: Base, pair: tuple[int, int], features: np.ndarray) -> None:
+    """The step, its weekday, and what that weekday did the last four and eight times it was seen."""
+    (i, r), at = pair, ask.origin
+    demand, week, uplift, level = arrays.quantity[i], base.profile[r], base.uplift[r], base.level[r]
+    phases = len(week)
+    same = np.full((phases, 2), np.nan)
+    for p in range(phases):
+        n, total, weight = 0, 0.0, 0.0
+        for t in range(at, max(at - 8 * phases - 28, -1), -1):
+            if arrays.phase[t] == p and np.isfinite(demand[t]) and n < 8:
+                n += 1
+                total += demand[t]
+                weight += 1.0 + uplift * arrays.promotion[i, t]
+                if n in (4, 8):
+                    same[p, n // 8] = min(total / weight / level, MOST) if level > 0.0 else np.nan
+    for h in range(len(ask.horizons)):
+        p = arrays.phase[at + 1 + h]
+        f = features[h]
+        f[0], f[1], f[2], f[3], f[4] = h + 1, week[p], p, same[p, 0], same[p, 1]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _promotion(
+    arrays: Arrays,
+    ask: Ask,
+    base: Base,
+    pair: tuple[int, int],
+    planned: np.ndarray,
+    features: np.ndarray,
+) -> None:
+    """Depth and place in the promotion, promoted periods before, and the series' rates with and without."""
+    (i, r), at, last = pair, ask.origin, len(planned)
+    back = min(at + 1, FLAGS[2] + LONG)
+    flag = np.zeros(back + last)
+    for b in range(back):
+        flag[back - 1 - b] = 1.0 if arrays.promotion[i, at - b] > 0.0 else 0.0
+    for h in range(last):
+        flag[back + h] = 1.0 if planned[h] > 0.0 else 0.0
+    promoted, plain = _rates(arrays, ask, base, pair)
+    for h in range(last):
+        t, run, left = back + h, 1, 1
+        while run < LONG and t - run >= 0 and flag[t - run] == flag[t]:
+            run += 1
+        while left < LONG and t + left < len(flag) and flag[t + left] == flag[t]:
+            left += 1
+        f, sign = features[h], 1.0 if flag[t] > 0.0 else -1.0
+        f[0], f[1], f[2], f[3] = planned[h], 1.0 + base.uplift[r] * planned[h], sign * run, sign * left
+        for k in range(3):
+            f[4 + k] = flag[max(t - FLAGS[k], 0) : t].sum() / FLAGS[k]
+        f[7], f[8] = promoted, plain
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _rates(arrays: Arrays, ask: Ask, base: Base, pair: tuple[int, int]) -> tuple[float, float]:
+    """Demand per ordinary period of the last year with and without promotion, as multiples of the level."""
+    (i, r), at = pair, ask.origin
+    total, weight = np.zeros(2), np.zeros(2)
+    for t in range(max(at + 1 - ask.lengths[0], 0), at + 1):
+        if np.isfinite(arrays.quantity[i, t]) and not arrays.closed[i, t]:
+            k = 0 if arrays.promotion[i, t] > 0.0 else 1
+            total[k] += arrays.quantity[i, t]
+            weight[k] += base.profile[r][arrays.phase[t]]
+    rates = total / weight / base.level[r]
+    return min(rates[0], MOST), min(rates[1], MOST)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _season(
+    arrays: Arrays, common: Common, ask: Ask, i: int, season: tuple[int, np.ndarray], features: np.ndarray
+) -> None:
+    year, _, month, _ = ask.lengths
+    smooth, groups = season
+    kind = 1 if common.groups[1, i] >= 0 else 0
+    levels = levels_before(arrays.quantity[i], ask.origin, year, month)
+    for h in range(len(ask.horizons)):
+        t = ask.origin + 1 + h
+        ratio = groups[kind, common.groups[kind, i], h]
+        window = (t - smooth, t + smooth + 1, ask.origin)
+        found = season_of(arrays.quantity[i], levels, window, year, ratio)
+        f = features[h]
+        f[0], f[1], f[2], f[3] = min(found.own, MOST), found.firm, found.soft, found.group
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _days(arrays: Arrays, common: Common, ask: Ask, i: int, features: np.ndarray) -> None:
+    """Holidays and named days at and beside the step, place in the year, prices."""
+    at, c = ask.origin, arrays.country[i]
+    price, off, lifts = arrays.price[i], arrays.holiday[c], common.lifts[max(common.groups[1, i], 0)]
+    usual = mean_of(price, at + 1 - ask.lengths[2], at + 1)
+    for h in range(len(ask.horizons)):
+        t, f = at + 1 + h, features[h]
+        event, occasion = names_of(arrays, i, t, at, common.events)
+        f[0], f[1], f[2] = off[t], off[max(t - 1, 0)], off[min(t + 1, len(off) - 1)]
+        f[3], f[4], f[5] = arrays.until[c, t], arrays.since[c, t], arrays.workday[c, t]
+        f[6] = lifts[event] + lifts[occasion] - 1.0
+        f[7], f[8] = np.sin(2.0 * np.pi * arrays.year[t]), np.cos(2.0 * np.pi * arrays.year[t])
+        f[9] = price[t] / usual if ask.prices_planned else np.nan
+        f[10] = price[at] / usual
