@@ -7,6 +7,7 @@ import ast
 import hashlib
 import inspect
 import logging
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -46,15 +47,22 @@ def kept(
 ) -> Arrays:
     """What `make` gives, from the file in `folder` where there is one; None keeps nothing."""
     if folder is None:
-        return make(case)
+        return _quiet(case, make)
     file = folder / f"{case.name}-{name.replace(' ', '-')}-{digest_of(case, code)}.npz"
     if file.exists():
         with np.load(file) as found:
             return {key: found[key] for key in found.files}
     log.warning("%s: fitting %s", case.name, name)
-    arrays = make(case)
+    arrays = _quiet(case, make)
     folder.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part.npz")
     np.savez_compressed(part, **arrays)
     part.rename(file)
     return arrays
+
+
+def _quiet(case: Case, make: Callable[[Case], Arrays]) -> Arrays:
+    """Peers' libraries warn about each other's versions, series by series."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return make(case)

@@ -10,6 +10,7 @@ from statsforecast.utils import ConformalIntervals
 
 import intervals
 import peers
+import peers_mlforecast
 from histories import Case, walked
 from ingestion.periods import Period
 from kept import kept
@@ -80,16 +81,24 @@ def test_conformal_intervals_are_the_librarys(case: Case) -> None:
         np.testing.assert_allclose(mean[0] + above[0, :, k], said[f"hi-{side}"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["SBA", "SeasonalNaive", "negative binomial"])
-def test_no_peer_sees_past_its_origin(case: Case, name: str) -> None:
+def learned(case: Case) -> peers.Arrays:
+    """The fits of mlforecast, which is not installed with the project."""
+    pytest.importorskip("mlforecast", reason="pip install --no-deps mlforecast optuna")
+    return peers_mlforecast.fit(case)
+
+
+@pytest.mark.parametrize("name", ["SBA", "SeasonalNaive", "negative binomial", "LightGBM"])
+def test_no_peer_sees_past_its_origin(case: Case, name: str, monkeypatch) -> None:
+    monkeypatch.setitem(peers_mlforecast.TREES, "n_estimators", 5)
     origin = case.origins[:1]
     first = replace(case, origins=origin, folds=case.folds.take(case.folds.origin == origin[0]))
     poisoned = first.panel.quantity.copy()
     poisoned[:, origin[0] + 1 :] = 1e6
     later = replace(first, panel=replace(first.panel, quantity=poisoned))
-    for clean, other in zip(peers.FITS[name](first).items(), peers.FITS[name](later).items(), strict=True):
-        if clean[0] != "seconds":
-            np.testing.assert_array_equal(clean[1], other[1])
+    fit = (peers.FITS | {"LightGBM": learned})[name]
+    found, again = fit(first), fit(later)
+    for part in found.keys() - {"seconds"}:
+        np.testing.assert_array_equal(found[part], again[part])
 
 
 def test_independent_widths_add_as_squares_and_joint_ones_as_they_are() -> None:
