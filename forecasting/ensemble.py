@@ -21,7 +21,7 @@ from forecasting.panel import Panel
 NAME = "ensemble"
 SEGMENTS = ("short", "rare", "intermittent", "steady")
 ROUNDS = 10  # picks with replacement: weights are multiples of a tenth
-ENOUGH = 400  # scored windows that a segment needs for weights of its own
+ENOUGH = 1500  # scored windows that a segment needs for weights of its own
 
 
 @dataclass(frozen=True)

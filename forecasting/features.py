@@ -15,7 +15,7 @@ from forecasting.covariates import around
 from forecasting.history import LAGS, WINDOWS, YEAR, Summary, summarise
 from forecasting.occasions import lifts_at, names_of
 from forecasting.panel import Panel
-from forecasting.peers import GROUPINGS, groups_of, peers_at, span_of
+from forecasting.peers import GROUPINGS, groups_of, members_of, others, peers_at, span_of
 from forecasting.season import group_ratio, levels_before, season_of
 
 STRUCTURE = ("horizon", "composition", "sales_expected", "same_length")
@@ -92,11 +92,14 @@ class Base(NamedTuple):
 class Common(NamedTuple):
     """What series have in common at one origin.
 
-    groups: (groupings, n); course: as `peers_at`; span: its periods up to the origin
+    groups: (groupings, n); size: (groupings, groups) series whose mean a course is
+    member: (n,) whether a series is one of them; course: as `peers_at`; span: its periods up to the origin
     lifts: (groups, names + 1) as `lifts_at`; events: how many of the names are of the plan
     """
 
     groups: np.ndarray
+    size: np.ndarray
+    member: np.ndarray
     course: np.ndarray
     span: int
     lifts: np.ndarray
@@ -144,6 +147,8 @@ def asked(
 ) -> list[tuple[Ask, Common]]:
     """The pairs by origin, with what all series have in common there."""
     groups, name = groups_of(panel), panel.period.name
+    member = members_of(groups)
+    size = np.stack([np.bincount(g[member & (g >= 0)], minlength=groups.max(initial=0) + 1) for g in groups])
     lengths = (YEAR[name], WINDOWS[name][2], WINDOWS[name][3], WINDOWS[name][0])
     found = []
     for at in np.unique(origin):
@@ -151,7 +156,9 @@ def asked(
         course = peers_at(panel, groups, int(at), int(horizons[-1]))
         lifts = lifts_at(panel, groups, int(at))
         ask = Ask(series[row], row, int(at), horizons, lengths, panel.prices_planned)
-        found.append((ask, Common(groups, course, span_of(panel), lifts, len(panel.event_names))))
+        found.append(
+            (ask, Common(groups, size, member, course, span_of(panel), lifts, len(panel.event_names)))
+        )
     return found
 
 
@@ -166,9 +173,25 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: _Out) -> No
         _promotion_ahead(arrays, ask, i, planned, rows[:, _B1:_B2])
         _season(arrays, common, ask, i, courses, rows[:, _B2:_B3])
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
-        for g in range(common.groups.shape[0]):
-            if common.groups[g, i] >= 0:
-                rows[:, _B4 + 4 * g : _B4 + 4 * g + 4] = courses[g, common.groups[g, i]]
+        _peers(common, i, courses, rows)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _peers(common: Common, i: int, courses: np.ndarray, rows: np.ndarray) -> None:
+    """What each group of the series does; of promotions, what the others in it do."""
+    for k in range(common.groups.shape[0]):
+        g = common.groups[k, i]
+        if g < 0:
+            continue
+        size = float(common.size[k, g])
+        for j in range(len(rows)):
+            own, change = rows[j, _B1], rows[j, _B1 + 1]
+            f = rows[j, _B4 + 4 * k : _B4 + 4 * k + 4]
+            f[:] = courses[k, g, j]
+            if common.member[i]:
+                before = others(f[2] - f[3], own - change, size)
+                f[2] = others(f[2], own, size)
+                f[3] = f[2] - before
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -3,8 +3,9 @@
 It owns two candidates that differ in their base. On the structural expectation the sums are learned
 directly; on steps a first model learns single periods, which know on which day a promotion starts, and the
 sums correct what those add up to. Either is trained on a bounded sample of rows: its time does not grow with
-the series. Promotion depth moves the base alone, which never falls in it; the corrections only see whether
-a period is promoted. So a deeper promotion is never expected to sell less.
+the series. Promotion depth moves the base alone, which never falls in it; the mean of the sums only sees
+whether periods are promoted, and never falls in that; spread and quantiles are multiples of the mean that do
+not see the series' own promotions at all. So more promotion is never expected to sell less.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,8 @@ from ingestion.errors import Problem
 CELLS = 120_000  # most single periods that the model of steps learns from
 BLOCK = 4000  # pairs whose steps are laid out at once: memory is bounded by it
 BINS = 63
-NEVER_FALLING = ("planned", "lift", *steps.PEERS)
+STEP_SIGNS = {"planned": 1, "lift": 1}
+SUM_SIGNS = dict.fromkeys(features.PROMOTED, 1) | {"until_promotion": -1}
 Base = Literal["structure", "steps"]
 
 
@@ -99,7 +101,7 @@ class Gbm:
             "tweedie_variance_power": 1.2,
             "num_leaves": 2 * self.leaves - 1,
             "feature_fraction": 0.5,
-            "monotone_constraints": [int(name in NEVER_FALLING) for name in names],
+            "monotone_constraints": [STEP_SIGNS.get(name, 0) for name in names],
         }
         data = _dataset(np.concatenate(tables), target, None, names)
         return lightgbm.train(self._common(len(target), 0) | more, data, self.trees * 3 // 2)
@@ -110,28 +112,33 @@ class Gbm:
         names: tuple[str, ...],
         way: tuple[int, int],
     ) -> dict[str, lightgbm.Booster]:
-        """ "mean", "spread" and one booster per raw quantile, of demand as a multiple of the base."""
+        """The mean as a multiple of the base; spread and one booster per raw quantile as multiples of it."""
         table, target, weight = rows
         seed, threads = way
         common = self._common(len(target), seed)
-        objectives: dict[str, dict[str, Any]] = {
-            "mean": {"objective": "tweedie", "tweedie_variance_power": 1.2}
+        mean = {
+            "objective": "tweedie",
+            "tweedie_variance_power": 1.2,
+            "monotone_constraints": [SUM_SIGNS.get(name, 0) for name in names],
         }
-        objectives |= {f"q{level}": {"objective": "quantile", "alpha": level} for level in self.levels}
-        data = _dataset(table, target, weight, names).construct()
+        boosters = {"mean": lightgbm.train(common | mean, _dataset(table, target, weight, names), self.trees)}
+        said = np.maximum(boosters["mean"].predict(table, num_threads=1), 1e-6)
+        unplanned = _unplanned(names)
+        ratio = np.minimum(target / said, MOST_OFF)
+        shape = table[:, unplanned], weight, tuple(names[k] for k in unplanned)
+        data = {
+            f"q{level}": ({"objective": "quantile", "alpha": level}, ratio, self.trees)
+            for level in self.levels
+        }
+        off = {"objective": "tweedie", "tweedie_variance_power": 1.5}
+        data["spread"] = off, np.abs(ratio - 1.0), self.trees // 2
+
+        def fitted(more: dict[str, Any], target: np.ndarray, trees: int) -> lightgbm.Booster:
+            return lightgbm.train(common | more, _dataset(shape[0], target, *shape[1:]), trees)
+
         with ThreadPoolExecutor(max(threads, 1)) as pool:
-            fits = [
-                pool.submit(lightgbm.train, common | more, data, self.trees) for more in objectives.values()
-            ]
-            found = [fit.result() for fit in fits]
-            boosters = dict(zip(objectives, found, strict=True))
-        off = np.abs(target - boosters["mean"].predict(table, num_threads=1))
-        boosters["spread"] = lightgbm.train(
-            common | {"objective": "tweedie", "tweedie_variance_power": 1.5},
-            _dataset(table, off, weight, names),
-            self.trees // 2,
-        )
-        return boosters
+            fits = {key: pool.submit(fitted, *way) for key, way in data.items()}
+            return boosters | {key: fit.result() for key, fit in fits.items()}
 
     def _common(self, rows: int, seed: int) -> dict[str, Any]:
         return {
@@ -170,15 +177,18 @@ class FittedGbm:
         path = self.path_of(panel, series, origin, rows)
         base = path[:, horizons - 1]
         flat = rows.features.reshape(-1, rows.features.shape[2])
-        answer = {
-            key: np.maximum(booster.predict(flat, num_threads=1), 0.0).reshape(base.shape) * base
-            for key, booster in self.boosters.items()
-        }
+        narrow = flat[:, _unplanned((*features.NAMES, *columns_of(self.covariates)))]
+
+        def multiple(key: str, table: np.ndarray) -> np.ndarray:
+            return np.maximum(self.boosters[key].predict(table, num_threads=1), 0.0).reshape(base.shape)
+
+        mean = np.maximum(multiple("mean", flat), 1e-6) * base
+        answer = {key: multiple(key, narrow) * mean for key in self.boosters if key != "mean"}
         quantiles = np.stack([answer[f"q{level}"] for level in self.levels], axis=2)
         size = np.where(rows.summary.size > 0, rows.summary.size, 1.0)[:, None]
         return Prediction(
             horizons=horizons,
-            mean=answer["mean"],
+            mean=mean,
             spread=_spread(answer["spread"], rows.summary, horizons),
             sales=rows.plain / size,
             levels=self.levels,
@@ -254,6 +264,11 @@ def _spread(learned: np.ndarray, summary: Summary, horizons: np.ndarray) -> np.n
     """
     own = summary.sd[:, None] * np.sqrt(horizons)[None, :]
     return np.maximum(np.sqrt(np.maximum(learned, 1e-9) * np.maximum(own, 1e-9)), 1e-9)
+
+
+def _unplanned(names: tuple[str, ...]) -> np.ndarray:
+    """Positions of the features that the series' own promotions do not touch."""
+    return np.array([k for k, name in enumerate(names) if name not in features.PROMOTED])
 
 
 def _dataset(

@@ -90,6 +90,16 @@ def _peers(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def others(share: float, own: float, size: float) -> float:
+    """Share of a group that is promoted without the series itself, which counted as one of `size`.
+
+    >>> others(0.5, 1.0, 4.0)
+    0.3333333333333333
+    """
+    return max((share * size - own) / (size - 1.0), 0.0) if size > 1.0 else np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _course(
     arrays: Arrays, i: int, at: tuple[int, int, int], multiple: np.ndarray, promoted: np.ndarray
 ) -> None:

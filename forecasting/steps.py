@@ -16,7 +16,7 @@ from forecasting.features import MOST, TRUSTED, Ask, Base, Common, asked, planne
 from forecasting.history import LAGS, Summary, summarise
 from forecasting.occasions import names_of
 from forecasting.panel import Panel
-from forecasting.peers import GROUPINGS
+from forecasting.peers import GROUPINGS, others
 from forecasting.season import group_ratio, levels_before, season_of
 
 PLACE = ("step", "weekday_factor", "weekday", "same_4", "same_8")
@@ -88,9 +88,18 @@ def _fill(
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
         for g in range(common.groups.shape[0]):
             if common.groups[g, i] >= 0:
-                rows[:, _B4 + g] = common.course[1, g, common.groups[g, i], common.span :]
+                _others(common, g, i, planned, rows[:, _B4 + g])
         for h in range(len(ask.horizons)):
             expected[r, h] = base.level[r] * rows[h, 1] * (1.0 + TRUSTED * base.uplift[r] * planned[h])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _others(common: Common, k: int, i: int, planned: np.ndarray, out: np.ndarray) -> None:
+    """Share of the others in a group that is promoted at each step."""
+    g = common.groups[k, i]
+    for h in range(len(planned)):
+        share, own = common.course[1, k, g, common.span + h], 1.0 if planned[h] > 0.0 else 0.0
+        out[h] = others(share, own, float(common.size[k, g])) if common.member[i] else share
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
