@@ -154,22 +154,23 @@ def _read_fitted(folder: Path, parts: dict[str, Any]) -> Fitted:
 def _between(prediction: Prediction, values: np.ndarray) -> np.ndarray:
     """(m, H, k) values brought from the asked horizons (m, g, k) to every one, along the expected path.
 
-    What is interpolated is the value as a multiple of the structural expectation, so that a weekend or a
-    promotion between two asked horizons shows.
+    A value moves from one asked horizon to the next as the expectation does, so that a weekend or a promotion
+    between them shows where it is.
     """
     grid, horizon = prediction.horizons, int(prediction.horizons[-1])
-    path = np.maximum(prediction.path, 1e-9)
-    multiple = values / path[:, grid - 1][:, :, None]
-    step = np.arange(1, horizon + 1)
-    right = (
-        np.clip(np.searchsorted(grid, step), 1, max(len(grid) - 1, 1))
-        if len(grid) > 1
-        else np.zeros(1, dtype=int)
+    path = np.concatenate(
+        [np.zeros((len(values), 1)), np.maximum.accumulate(prediction.path, axis=1)], axis=1
     )
-    left = np.maximum(right - 1, 0)
-    width = np.maximum(grid[right] - grid[left], 1)
-    share = ((step - grid[left]) / width)[None, :, None]
-    return (multiple[:, left] * (1 - share) + multiple[:, right] * share) * path[:, :, None]
+    values = np.concatenate([np.zeros((len(values), 1, values.shape[2])), values], axis=1)
+    ends = np.concatenate([[0], grid])
+    step = np.arange(1, horizon + 1)
+    right = np.searchsorted(ends, step)
+    left = right - 1
+    width = path[:, ends[right]] - path[:, ends[left]]
+    even = (step - ends[left]) / (ends[right] - ends[left])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(width > 0, (path[:, step] - path[:, ends[left]]) / width, even[None, :])
+    return values[:, left] + (values[:, right] - values[:, left]) * share[:, :, None]
 
 
 def _fade(
