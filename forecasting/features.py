@@ -191,7 +191,7 @@ def _peers(common: Common, i: int, courses: np.ndarray, rows: np.ndarray) -> Non
             if common.member[i]:
                 before = others(f[2] - f[3], own - change, size)
                 f[2] = others(f[2], own, size)
-                f[3] = f[2] - before
+                f[3] = np.floor(1e4 * (f[2] - before) + 0.5) / 1e4
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -93,10 +93,14 @@ def _peers(
 def others(share: float, own: float, size: float) -> float:
     """Share of a group that is promoted without the series itself, which counted as one of `size`.
 
+    Rounded: what is left must not tell in its last digits what was taken out.
+
     >>> others(0.5, 1.0, 4.0)
-    0.3333333333333333
+    0.3333
     """
-    return max((share * size - own) / (size - 1.0), 0.0) if size > 1.0 else np.nan
+    if size <= 1.0:
+        return np.nan
+    return np.floor(1e4 * max((share * size - own) / (size - 1.0), 0.0) + 0.5) / 1e4
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
