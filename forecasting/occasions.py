@@ -47,31 +47,40 @@ def names_of(arrays: Arrays, i: int, t: int, origin: int, events: int) -> tuple[
 def _lifts(
     arrays: Arrays, group: np.ndarray, members: np.ndarray, around: tuple[int, int, int, int], out: np.ndarray
 ) -> None:
-    low, high, near, events = around
+    """Mean over a group of the multiples seen on days of each name; DOUBT draws what was rare towards 1."""
     total, count, size = np.zeros(out.shape), np.zeros(out.shape), np.zeros(out.shape[0])
-    sums, seen = np.zeros(high - low + 1), np.zeros(high - low + 1)
     for i in members:
-        g, demand = group[i], arrays.quantity[i]
-        size[g] += 1.0
-        for t in range(low, high):
-            event, occasion = names_of(arrays, i, t, high - 1, events)
-            plain = event == 0 and occasion == 0 and np.isfinite(demand[t])
-            sums[t - low + 1] = sums[t - low] + (demand[t] if plain else 0.0)
-            seen[t - low + 1] = seen[t - low] + (1.0 if plain else 0.0)
-        for t in range(low, high):
-            event, occasion = names_of(arrays, i, t, high - 1, events)
-            if event + occasion == 0 or not np.isfinite(demand[t]):
-                continue
-            a, b = max(t - near, low) - low, min(t + near + 1, high) - low
-            n, usual = seen[b] - seen[a], sums[b] - sums[a]
-            if n < near / 2 or usual <= 0.0:
-                continue
-            for name in (event, occasion):
-                if name > 0:
-                    total[g, name] += demand[t] * n / usual
-                    count[g, name] += 1.0
+        size[group[i]] += 1.0
+        _add_multiples(arrays, i, around, total[group[i]], count[group[i]])
     for g in range(out.shape[0]):
         for name in range(1, out.shape[1]):
             if count[g, name] > 0.0:
                 days = count[g, name] / size[g]
                 out[g, name] = (total[g, name] / count[g, name] * days + DOUBT) / (days + DOUBT)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_multiples(
+    arrays: Arrays, i: int, around: tuple[int, int, int, int], total: np.ndarray, count: np.ndarray
+) -> None:
+    """Add, per name, one series' demand on its days as multiples of the ordinary days around each."""
+    low, high, near, events = around
+    demand = arrays.quantity[i]
+    sums, seen = np.zeros(high - low + 1), np.zeros(high - low + 1)
+    for t in range(low, high):
+        event, occasion = names_of(arrays, i, t, high - 1, events)
+        plain = event == 0 and occasion == 0 and np.isfinite(demand[t])
+        sums[t - low + 1] = sums[t - low] + (demand[t] if plain else 0.0)
+        seen[t - low + 1] = seen[t - low] + (1.0 if plain else 0.0)
+    for t in range(low, high):
+        event, occasion = names_of(arrays, i, t, high - 1, events)
+        if event + occasion == 0 or not np.isfinite(demand[t]):
+            continue
+        a, b = max(t - near, low) - low, min(t + near + 1, high) - low
+        n, usual = seen[b] - seen[a], sums[b] - sums[a]
+        if n < near / 2 or usual <= 0.0:
+            continue
+        for name in (event, occasion):
+            if name > 0:
+                total[name] += demand[t] * n / usual
+                count[name] += 1.0
