@@ -1,11 +1,10 @@
-"""Exponential smoothing and Theta (statsforecast), one model per series, where their time can be afforded.
+"""Exponential smoothing and Theta (statsforecast), one model per series, for businesses with few of them.
 
-It owns their budget. Such a model is fitted anew for every series, at training as well as at each forecast,
-so what is kept of it is its name and the date up to which parameters are learned. Later periods only move
-its state (`forward`), which costs a small part of a fit.
+It owns how many are few. Such a model is fitted anew for every series, at training as well as at each
+forecast, so what is kept of it is its name and the date up to which parameters are learned. Later periods
+only move its state (`forward`), which costs a small part of a fit.
 """
 
-import time
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -21,8 +20,6 @@ from forecasting.panel import Panel
 from ingestion.errors import Problem
 
 KINDS = ("ets", "theta")
-MEASURED = 5  # series that are timed
-ORIGINS = 8  # forecasts of each series that are timed with its fit: as many as a backtest asks for
 LEAST = 12  # periods with a history that changes, before a model of its own is fitted
 LONGEST_SEASON = {"ets": 24, "theta": 400}  # the library's ETS knows no longer one
 
@@ -41,11 +38,12 @@ class Statistical:
 
     name: ets (additive errors, no trend, with or without season, by AICc) or theta (the
         standard Theta method; its optimised kin cost more and lost no less on the histories tried)
-    budget: processor seconds that a backtest, or a forecast of every series, may take
+    most: series that such models are fitted for; a count and not a time, for the same history must give the
+        same candidates on every machine
     """
 
     name: str
-    budget: float = 30.0
+    most: int = 400
 
     def __post_init__(self) -> None:
         if self.name not in KINDS:
@@ -54,18 +52,14 @@ class Statistical:
             )
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedStatistical":  # noqa: ARG002
-        """What fits up to `origin`; Problem where that would take longer than the budget."""
-        fitted = FittedStatistical(self.name, panel.dates[origin].date().isoformat(), self.budget)
-        begun = np.flatnonzero(panel.first <= origin)
-        sample = begun[np.linspace(0, len(begun) - 1, min(MEASURED, len(begun))).astype(int)]
-        seconds = _seconds(fitted, panel, sample, origin, horizon) * len(begun)
-        if seconds > self.budget:
+        """What fits up to `origin`; Problem where more series have begun than `most`."""
+        begun = int((panel.first <= origin).sum())
+        if begun > self.most:
             raise Problem(
-                f"a model of each series must stay within its budget of {self.budget:.0f} s, {self.name} on "
-                f"{len(begun)} series would take about {seconds:.0f} s; "
-                "forecast with a model of all series, or raise it"
+                f"a model of each series is for at most {self.most} series, "
+                f"{self.name} was asked for {begun}; forecast with a model of all series, or raise `most`"
             )
-        return fitted
+        return FittedStatistical(self.name, panel.dates[origin].date().isoformat())
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,6 @@ class FittedStatistical:
 
     name: str
     learned: str
-    budget: float
 
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
@@ -121,13 +114,13 @@ class FittedStatistical:
         return _make(self.name, SEASON[panel.period.name], len(values)).fit(values), low
 
     def write(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002
-        """Three words; parameters are found again at each forecast."""
-        return {"kind": "statistical", "name": self.name, "learned": self.learned, "budget": self.budget}
+        """Two words; parameters are found again at each forecast."""
+        return {"kind": "statistical", "name": self.name, "learned": self.learned}
 
 
 def read_statistical(folder: Path, parts: dict[str, Any]) -> FittedStatistical:  # noqa: ARG001
     """The model that `FittedStatistical.write` put down."""
-    return FittedStatistical(parts["name"], parts["learned"], parts["budget"])
+    return FittedStatistical(parts["name"], parts["learned"])
 
 
 def whole(panel: Panel, i: int, low: int, at: int) -> np.ndarray:
@@ -148,19 +141,6 @@ def whole(panel: Panel, i: int, low: int, at: int) -> np.ndarray:
     factor = (np.bincount(place[seen], values[seen], season) / mean + 0.1) / (count + 0.1)
     level = np.interp(np.arange(len(values)), np.flatnonzero(seen), (values / factor[place])[seen])
     return np.where(seen, values, level * factor[place])
-
-
-def _seconds(fitted: FittedStatistical, panel: Panel, sample: np.ndarray, origin: int, horizon: int) -> float:
-    """Processor seconds per series, of one fit and ORIGINS forecasts.
-
-    The first call is not counted, for it compiles; nor is what else the machine does.
-    """
-    horizons = np.array([horizon])
-    fitted.predict(panel, sample[:1], np.full(len(sample[:1]), origin), horizons)
-    begun = time.thread_time()
-    asked = np.repeat(sample, ORIGINS)
-    fitted.predict(panel, asked, np.full(len(asked), origin), horizons)
-    return (time.thread_time() - begun) / max(len(sample), 1)
 
 
 def _make(name: str, season: int, length: int) -> _Model:

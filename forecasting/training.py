@@ -143,11 +143,11 @@ def train(
 
 
 def default_candidates() -> tuple[Forecaster, ...]:
-    """The plain forecasts, local models where they can be afforded, and the models of all series."""
+    """The plain forecasts, local models where series are few, and the models of all series."""
     return (
         *(Baseline(kind) for kind in KINDS),
-        Statistical("ets", budget=10.0),
-        Statistical("theta", budget=10.0),
+        Statistical("ets"),
+        Statistical("theta"),
         Linear(),
         Gbm(),
         Gbm("lightgbm_steps", base="steps"),

@@ -126,7 +126,7 @@ def weekly(n: int, days: int) -> np.ndarray:
 @pytest.mark.parametrize("name", statistical.KINDS)
 def test_a_statistical_model_is_the_library_s_where_it_was_fitted(name: str):
     panel = panel_of(weekly(3, 90))
-    fitted = Statistical(name, 1e9).fit(panel, 79, 14, 0, 1)
+    fitted = Statistical(name).fit(panel, 79, 14, 0, 1)
     said = fitted.predict(panel, np.arange(3), np.full(3, 79), np.array([14])).path
     for i in range(3):
         oracle = statsforecast.Theta(7) if name == "theta" else statsforecast.AutoETS(7, model="ANZ")
@@ -139,7 +139,7 @@ def test_later_periods_move_a_statistical_model_s_state_alone(name: str):
     quantity = weekly(2, 120)
     panel = panel_of(quantity)
     doubled = panel_of(np.where(np.arange(120) < 80, quantity, 2.0 * quantity))
-    fitted = Statistical(name, 1e9).fit(panel, 79, 14, 0, 1)
+    fitted = Statistical(name).fit(panel, 79, 14, 0, 1)
     series, origin = every_pair(panel, 79, 119)
     before = fitted.predict(panel, series, origin, np.array([14])).mean.reshape(2, 2)
     after = fitted.predict(doubled, series, origin, np.array([14])).mean.reshape(2, 2)
@@ -149,16 +149,24 @@ def test_later_periods_move_a_statistical_model_s_state_alone(name: str):
     np.testing.assert_array_equal(alone, after[:1, 1:])
 
 
-def test_a_statistical_model_declines_what_it_cannot_afford(tmp_path):
+def test_a_statistical_model_is_for_few_series(tmp_path):
     panel = panel_of(weekly(6, 60))
-    with pytest.raises(Problem, match=r"budget of 0 s, ets on 6 series would take about"):
-        Statistical("ets", 0.0).fit(panel, 59, 14, 0, 1)
+    with pytest.raises(Problem, match=r"at most 5 series, ets was asked for 6; .*raise `most`"):
+        Statistical("ets", most=5).fit(panel, 59, 14, 0, 1)
     with pytest.raises(Problem, match="one of ets, theta, got 'arima'"):
         Statistical("arima")
-    fitted = Statistical("theta", 60.0).fit(panel, 59, 14, 0, 1)
+    fitted = Statistical("theta", most=6).fit(panel, 59, 14, 0, 1)
     assert fitted.learned == "2024-02-29"
     assert read_statistical(tmp_path, fitted.write(tmp_path)) == fitted
     assert list(tmp_path.iterdir()) == []
+
+
+def test_series_that_begin_later_do_not_count_against_a_statistical_model():
+    panel = panel_of(weekly(6, 60))
+    later = replace(panel, first=np.array([0, 0, 0, 40, 40, 40]))
+    assert Statistical("ets", most=3).fit(later, 39, 14, 0, 1).learned == "2024-02-09"
+    with pytest.raises(Problem, match="asked for 6"):
+        Statistical("ets", most=3).fit(later, 40, 14, 0, 1)
 
 
 def test_gaps_are_filled_with_the_season_about_the_line_between_neighbours():
