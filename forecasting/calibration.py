@@ -47,15 +47,15 @@ class Calibration:
     def quantiles(self, prediction: Prediction) -> np.ndarray:
         """(m, g, LEVELS) units: the average of pooled errors about the mean and the shifted raw quantiles.
 
-        A prediction that states all LEVELS, such as an average of calibrated ones, is only shifted.
+        A prediction that states all LEVELS, such as an average of calibrated ones, stands as it is.
         """
+        if len(prediction.levels) == len(LEVELS):
+            return monotone(prediction.quantiles)
         band = np.searchsorted(BANDS, prediction.horizons)[None, :]
         cell = np.searchsorted(self.edges, prediction.sales)
         spread = prediction.spread[:, :, None]
         rows = prediction.mean[:, :, None] + self.pooled[band, cell] * spread
-        if len(prediction.levels) == len(LEVELS):  # a whole distribution, which only needs to be moved
-            rows = np.maximum(prediction.quantiles + self.shift[band, cell] * spread, 0.0)
-        elif len(prediction.levels):
+        if len(prediction.levels):
             raw = at_levels(prediction.levels, prediction.quantiles) + self.shift[band, cell] * spread
             rows = 0.5 * (np.maximum(rows, 0.0) + np.maximum(raw, 0.0))
         return monotone(rows)

@@ -42,10 +42,10 @@ class TrainingReport:
     why: the reason in words
     scores: per candidate and segment; columns as `backtest.score`, with candidate first
     folds: the windows it was judged on
-    predicted: (m, g, LEVELS) the winner's quantiles on the judged windows
+    predicted: (m, g, LEVELS) the winner's quantiles on these windows
     parameters: what to log of the training
     notes: what a reader of the forecasts should know
-    trials: of the candidates on the judged windows, the champion's first
+    trials: of the candidates on these windows, the champion's first
     verdict: of the gate, None where nothing was to be beaten
     """
 
@@ -74,22 +74,23 @@ class _Tried:
 
 @dataclass(frozen=True)
 class _Run:
-    """What every step of one training needs: data, folds, which of them are judged, the truth, the way.
+    """What every step of one training needs: data, folds, their two halves, the truth, the way.
 
-    judged: (m,) bool, pairs of the later origins; errors are learned on the earlier ones
+    later: (m,) bool, pairs of the later origins. All models are fitted before the first origin; what is
+        learned of their errors in one half is judged in the other, so that every window is judged once
     way: horizon, seed and threads of every fit
     """
 
     panel: Panel
     folds: Folds
-    judged: np.ndarray
+    later: np.ndarray
     truth: np.ndarray
     way: tuple[int, int, int]
 
     def across(self, prediction: Prediction) -> np.ndarray:
         """(m, g, LEVELS) quantiles, of each half calibrated on the other."""
-        rows = np.empty((len(self.judged), len(self.folds.horizons), len(LEVELS)))
-        for half in (self.judged, ~self.judged):
+        rows = np.empty((len(self.later), len(self.folds.horizons), len(LEVELS)))
+        for half in (self.later, ~self.later):
             learned = calibrate(prediction.take(~half), self.truth[~half])
             rows[half] = learned.quantiles(prediction.take(half))
         return rows
@@ -133,7 +134,7 @@ def train(
         earned=not ordered[0].plain,
         why=why,
         scores=scores[["candidate", *scores.columns.drop("candidate")]],
-        folds=folds.take(run.judged),
+        folds=folds,
         predicted=ordered[0].quantiles,
         parameters=_parameters(panel, horizon, seed, origins, ordered[0]),
         notes=panel.notes,
@@ -196,9 +197,9 @@ def _judged(
     parameters: dict[str, Any],
     importance: pd.Series,
 ) -> Trial:
-    """The record of what was said, (m, g) means and (m, g, LEVELS) quantiles, about the judged windows."""
+    """The record of what was said about the folds: (m, g) means, (m, g, LEVELS) quantiles, seconds."""
     mean, quantiles, seconds = said
-    folds, mean, quantiles = run.folds.take(run.judged), mean[run.judged], quantiles[run.judged]
+    folds = run.folds
     return Trial(
         name=name,
         plain=name in KINDS,
@@ -222,15 +223,23 @@ def _can_join(trials: dict[str, Trial], name: str) -> bool:
 def _ensemble_trial(
     run: _Run, tried: dict[str, _Tried], members: dict[str, np.ndarray], trials: dict[str, Trial]
 ) -> Trial:
-    """The average with weights chosen on the earlier origins, judged on the later ones."""
+    """The average, in each half with the weights that were best in the other."""
     segment = segments_of(run.panel, run.folds.series, run.folds.origin)
-    early = {name: rows[~run.judged] for name, rows in members.items()}
-    weights = choose_weights(run.folds.take(~run.judged), early, segment[~run.judged])
-    blended = blend([(tried[n].prediction, rows, weights[n][segment]) for n, rows in members.items()])
-    seconds = sum(trials[name].seconds for name in members if weights[name].any())
-    parameters = {name: weight.tolist() for name, weight in weights.items() if weight.any()}
-    quantiles = run.across(blended)
-    return _judged(run, ENSEMBLE, (blended.mean, quantiles, seconds), parameters, pd.Series(dtype=float))
+    mean = np.empty(run.folds.actual.shape)
+    quantiles = np.empty((*mean.shape, len(LEVELS)))
+    used: set[str] = set()
+    for half in (run.later, ~run.later):
+        there = {name: rows[~half] for name, rows in members.items()}
+        weights = choose_weights(run.folds.take(~half), there, segment[~half])
+        said = [
+            (tried[n].prediction.take(half), members[n][half], weights[n][segment[half]]) for n in members
+        ]
+        blended = blend(said)
+        mean[half], quantiles[half] = blended.mean, blended.quantiles
+        used |= {name for name, weight in weights.items() if weight.any()}
+    seconds = sum(trials[name].seconds for name in used)
+    said_all = mean, quantiles, seconds
+    return _judged(run, ENSEMBLE, said_all, {"members": sorted(used)}, pd.Series(dtype=float))
 
 
 def _finish(
@@ -265,10 +274,9 @@ def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple
     better = [name for name in order if loss[name] < loss[held]]
     if not better:
         return held, None, f"{held} loses {loss[held]:.3f} per window, least of {len(loss)} candidates"
-    folds = run.folds.take(run.judged)
     verdicts = {}
     for name in better:
-        verdicts[name] = judge(run.panel, folds, trials[name], trials[held], seed=run.way[1])
+        verdicts[name] = judge(run.panel, run.folds, trials[name], trials[held], seed=run.way[1])
         if verdicts[name].promoted:
             break
     # Where none is promoted, the reasons that matter are those of the one that came closest.
@@ -285,7 +293,7 @@ def _mean_loss(trial: Trial, trials: dict[str, Trial]) -> float:
 
 
 def _second_half(folds: Folds) -> np.ndarray:
-    """(m,) bool, pairs of the later origins: errors are learned on the earlier, judged on the later."""
+    """(m,) bool, pairs of the later origins."""
     at = np.unique(folds.origin)
     return folds.origin >= at[len(at) // 2] if len(at) > 1 else np.ones(len(folds.origin), dtype=bool)
 
