@@ -10,13 +10,24 @@ from forecasting.calibration import calibrate
 from forecasting.cumulative import LEVELS
 from forecasting.forecaster import Forecaster, Prediction
 from forecasting.gbm import Gbm
+from forecasting.linear import Linear
 from forecasting.models import DemandModel, load_model
 from forecasting.panel import Panel, build_panel
+from forecasting.statistical import KINDS as STATISTICAL
+from forecasting.statistical import Statistical
+from forecasting.training import train
 from ingestion.errors import Problem
 from ingestion.periods import Period
 
 DAY = Period("day")
-FORECASTERS: list[Forecaster] = [*(Baseline(kind) for kind in KINDS), Gbm(rows=4000, trees=15)]
+FORECASTERS: list[Forecaster] = [
+    *(Baseline(kind) for kind in KINDS),
+    *(Statistical(kind) for kind in STATISTICAL),
+    Linear(pairs=1500),
+    Gbm(pairs=1500, trees=15),
+    Gbm("lightgbm_steps", base="steps", pairs=1500, trees=15),
+]
+GLOBAL = FORECASTERS[-3:]
 every_model = pytest.mark.parametrize("forecaster", FORECASTERS, ids=lambda one: one.name)
 
 
@@ -98,21 +109,36 @@ def test_saved_and_loaded_it_says_the_same(forecaster, panel: Panel, tmp_path):
     assert again.version == saved.version == model.save(tmp_path / "copy").version
     assert again.predict(panel, 20).quantiles.tobytes() == model.predict(panel, 20).quantiles.tobytes()
     assert (again.name, again.as_of, again.about) == (model.name, model.as_of, model.about)
-    file = tmp_path / "model" / "pooled.parquet"
+    file = tmp_path / "model" / "model-pooled.parquet"
     whole = bytearray(file.read_bytes())
     whole[len(whole) // 2] ^= 1
     file.write_bytes(bytes(whole))
-    with pytest.raises(Problem, match=r"pooled\.parquet"):
+    with pytest.raises(Problem, match=r"model-pooled\.parquet"):
         load_model(tmp_path / "model")
 
 
-def test_threads_do_not_change_the_model(panel: Panel):
-    one, two = (fit(FORECASTERS[-1], panel, threads) for threads in (1, 2))
+@every_model
+def test_fitted_twice_it_says_the_same(forecaster, panel: Panel):
+    """On one thread and on two."""
+    one, two = (fit(forecaster, panel, threads) for threads in (1, 2))
     assert one.predict(panel, 28).quantiles.tobytes() == two.predict(panel, 28).quantiles.tobytes()
+    assert one.calibration.pooled.tobytes() == two.calibration.pooled.tobytes()
+
+
+def test_an_ensemble_passes_through_files_and_answers_as_before(panel: Panel, tmp_path):
+    members = (Linear(pairs=1500), Gbm(pairs=1500, trees=15), Gbm("other", pairs=1500, trees=15, leaves=4))
+    report = train(panel, threads=1, candidates=members)
+    assert report.champion == "ensemble", report.why
+    report.model.save(tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    said = again.predict(panel, 28)
+    sound(said)
+    assert said.quantiles.tobytes() == report.model.predict(panel, 28).quantiles.tobytes()
+    assert again.save(tmp_path / "copy").version == again.version
 
 
 def test_the_sum_of_a_promoted_window_is_larger(panel: Panel):
-    model = fit(Gbm(rows=20000, trees=40), panel)
+    model = fit(Gbm(pairs=5000, trees=40), panel)
     plain, promoted = np.zeros_like(panel.plan), np.ones_like(panel.plan)
     low, high = (model.predict(Panel(**{**vars(panel), "plan": plan}), 14) for plan in (plain, promoted))
     busy = slice(6, 12)

@@ -1,50 +1,104 @@
-"""The compiled features against naive loops over frames."""
+"""The compiled features of windows against naive loops, and the laws that they keep."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.features import NAMES, build_rows
-from forecasting.panel import Panel, build_panel
-from ingestion.periods import Period
+from forecasting.features import NAMES, TRUSTED, Rows, build_rows
+from forecasting.panel import Panel
 
 HORIZONS = np.array([1, 3, 7, 14])
+COVARIATES = ("rain", "visitors")
 
 
-def feature(rows, name: str) -> np.ndarray:
+def feature(rows: Rows, name: str) -> np.ndarray:
     return rows.features[:, :, NAMES.index(name)]
 
 
-@pytest.fixture(scope="module")
-def pairs(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
-    series, origin = np.meshgrid(np.arange(panel.series), np.array([60, 120, 180, 195]))
+def pairs_at(panel: Panel, *origins: int) -> tuple[np.ndarray, np.ndarray]:
+    series, origin = np.meshgrid(np.arange(panel.series), origins)
     return series.ravel(), origin.ravel()
 
 
+def planned(panel: Panel, i: int, at: int, last: int) -> np.ndarray:
+    """Depth of the next periods, of what was known at the origin."""
+    ahead = slice(at + 1, at + 1 + last)
+    return np.where(panel.known[i, ahead] <= at, panel.plan[i, ahead], 0.0)
+
+
 @pytest.fixture(scope="module")
-def rows(panel: Panel, pairs):
-    return build_rows(panel, *pairs, HORIZONS)
+def pairs(years: Panel) -> tuple[np.ndarray, np.ndarray]:
+    return pairs_at(years, 60, 300, 499, 622, 627, 799)
 
 
-def test_path_actual_and_window_features(panel: Panel, pairs, rows):
+@pytest.fixture(scope="module")
+def rows(years: Panel, pairs) -> Rows:
+    return build_rows(years, *pairs, HORIZONS, COVARIATES)
+
+
+def test_the_path_trusts_half_of_the_uplift(years: Panel, pairs, rows: Rows):
     base = rows.summary
     for k, (i, at) in enumerate(zip(*pairs, strict=True)):
         for j, h in enumerate(HORIZONS):
             ahead = np.arange(at + 1, at + 1 + h)
-            promotion = panel.plan[i, ahead]
-            factor = base.profile[k, panel.calendar.phase[ahead]] * (1 + base.uplift[k] * promotion)
+            week = base.profile[k, years.calendar.phase[ahead]]
+            factor = week * (1 + TRUSTED * base.uplift[k] * planned(years, i, at, h))
             assert rows.expected[k, j] == pytest.approx(base.level[k] * factor.sum())
-            inside = ahead[ahead < panel.length]
-            assert rows.actual[k, j] == pytest.approx(panel.quantity[i, inside].sum())
-            assert rows.complete[k, j] == pytest.approx(1.0 if len(inside) == h else 0.0)
-            assert feature(rows, "promotion")[k, j] == pytest.approx(promotion.mean(), abs=1e-6)
-            assert feature(rows, "composition")[k, j] == pytest.approx(factor.mean(), rel=1e-5)
-            first = np.flatnonzero(promotion > 0)
-            expected = first[0] + 1 if len(first) else HORIZONS[-1] + 1
-            assert feature(rows, "until_promotion")[k, j] == expected
+            assert rows.plain[k, j] == pytest.approx(base.level[k] * week.sum())
+            assert feature(rows, "horizon")[k, j] == h
+            assert feature(rows, "composition")[k, j] == pytest.approx(week.mean(), rel=1e-5)
+            sales = base.level[k] * week.sum() / base.size[k]
+            assert feature(rows, "sales_expected")[k, j] == pytest.approx(sales, rel=1e-5)
+            inside = ahead[ahead < years.length]
+            seen = years.observed[i, inside]
+            assert rows.actual[k, j] == pytest.approx(years.quantity[i, inside][seen].sum())
+            whole = factor[: len(inside)][seen].sum() / factor.sum() if len(inside) == h else 0.0
+            assert rows.complete[k, j] == pytest.approx(whole)
+    assert TRUSTED == 0.5
 
 
-def test_lags_match_a_naive_loop(panel: Panel, pairs, rows):
+def test_the_same_number_of_periods_just_passed(years: Panel, pairs, rows: Rows):
+    base = rows.summary
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        for j, h in enumerate(HORIZONS):
+            past = np.arange(at + 1 - h, at + 1)
+            past = past[years.observed[i, past]]
+            week = base.profile[k, years.calendar.phase[past]]
+            weight = (week * (1 + base.uplift[k] * years.promotion[i, past])).sum()
+            ratio = min(years.quantity[i, past].sum() / weight / base.level[k], 20.0)
+            assert feature(rows, "same_length")[k, j] == pytest.approx(ratio, rel=1e-4)
+
+
+def test_promotion_is_seen_as_flags_and_never_as_depth(years: Panel, pairs, rows: Rows):
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        before = (years.promotion[i, at - 27 : at + 1] > 0).mean()
+        flags = [*(years.promotion[i, : at + 1] > 0), *(planned(years, i, at, 14) > 0)]
+        for j, h in enumerate(HORIZONS):
+            window = flags[at + 1 : at + 1 + h]
+            assert feature(rows, "promotion")[k, j] == pytest.approx(np.mean(window), abs=1e-6)
+            assert feature(rows, "promotion_change")[k, j] == pytest.approx(
+                np.mean(window) - before, abs=1e-6
+            )
+            assert feature(rows, "promotion_first")[k, j] == flags[at + 1]
+            until = window.index(True) + 1 if True in window else HORIZONS[-1] + 1
+            assert feature(rows, "until_promotion")[k, j] == until
+            # Fresh is a promoted period that has fewer than three promoted ones right before it.
+            fresh = [flags[t] and not all(flags[t - 3 : t]) for t in range(at + 1, at + 1 + h)]
+            assert feature(rows, "fresh")[k, j] == pytest.approx(np.mean(fresh), abs=1e-6)
+    deeper = replace(years, plan=np.minimum(2.0 * years.plan, 1.0))
+    names = ("promotion", "promotion_change", "promotion_first", "until_promotion", "fresh")
+    again = build_rows(deeper, *pairs, HORIZONS)
+    for name in names:
+        np.testing.assert_array_equal(feature(rows, name), feature(again, name))
+    assert (again.path >= rows.path).all()
+    assert (again.path > rows.path).any()
+
+
+def test_lags_match_a_naive_loop(panel: Panel):
+    pairs = pairs_at(panel, 60, 120, 180, 195)
+    rows = build_rows(panel, *pairs, HORIZONS)
     for k, (i, at) in enumerate(zip(*pairs, strict=True)):
         past = pd.Series(panel.quantity[i, max(panel.first[i], 0) : at + 1].astype(float))
         sales = past[past > 0]
@@ -63,7 +117,24 @@ def test_lags_match_a_naive_loop(panel: Panel, pairs, rows):
         assert lag[NAMES.index("rate_2")] == pytest.approx(explained, rel=1e-4)
 
 
-def test_the_expectation_finds_rate_week_and_promotion(panel: Panel, rows):
+def test_days_and_prices_of_the_window(years: Panel, pairs, rows: Rows):
+    off, price = years.calendar.holiday[0], years.price
+    assert off.sum() > 20
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        usual = np.nanmean(price[i, max(at - 55, 0) : at + 1])
+        assert feature(rows, "price_now")[k, 0] == pytest.approx(price[i, at] / usual, rel=1e-5)
+        for j, h in enumerate(HORIZONS):
+            end = at + 1 + h
+            assert feature(rows, "holidays")[k, j] == off[at + 1 : end].sum()
+            assert feature(rows, "holidays_before")[k, j] == off[at - 6 : at + 1].sum()
+            assert feature(rows, "holidays_after")[k, j] == off[end : end + 7].sum()
+            assert feature(rows, "until_holiday")[k, j] == years.calendar.until[0, at + h]
+            ratio = price[i, at + 1 : end].mean() / usual
+            assert feature(rows, "price")[k, j] == pytest.approx(ratio, rel=1e-5)
+
+
+def test_the_expectation_finds_rate_week_and_promotion(panel: Panel):
+    rows = build_rows(panel, *pairs_at(panel, 60, 120, 180, 195), HORIZONS)
     busy = rows.summary.series >= 8
     late = busy & (rows.summary.origin >= 180)
     true = np.geomspace(0.2, 12, 12)[rows.summary.series]
@@ -72,26 +143,44 @@ def test_the_expectation_finds_rate_week_and_promotion(panel: Panel, rows):
     assert rows.summary.uplift[late].mean() == pytest.approx(1.0, abs=0.2)
 
 
-def test_features_are_free_of_scale(shop):
-    tables = shop()
-    grams = {**tables, "demand": tables["demand"].assign(quantity=tables["demand"]["quantity"] * 1000)}
-    as_of = tables["demand"]["date"].max()
-    few, many = (build_panel(t, Period("day"), as_of, 14) for t in (tables, grams))
-    pairs = np.arange(few.series), np.full(few.series, few.length - 1)
-    small, large = build_rows(few, *pairs, HORIZONS), build_rows(many, *pairs, HORIZONS)
-    np.testing.assert_allclose(small.features, large.features, rtol=1e-4)
-    np.testing.assert_allclose(small.path * 1000, large.path, rtol=1e-6)
+def test_covariates_are_seen_as_far_ahead_as_plans_give_them(years: Panel, pairs, rows: Rows):
+    columns = rows.features[:, :, len(NAMES) :]
+    assert columns.shape[2] == 4
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        for c, name in enumerate(COVARIATES):
+            values = years.covariates[name][i]
+            np.testing.assert_allclose(columns[k, :, 2 * c], values[at - 6 : at + 1].mean(), rtol=1e-5)
+            for j, h in enumerate(HORIZONS):
+                ahead = values[at + 1 : at + 1 + h].mean() if h <= years.ahead.get(name, 0) else np.nan
+                np.testing.assert_allclose(columns[k, j, 2 * c + 1], ahead, rtol=1e-5)
+    assert years.ahead == {"rain": 9}
+    assert np.isfinite(columns[:, :3, 1]).all()
+    assert np.isnan(columns[:, 3, 1]).all()
+    assert np.isnan(columns[:, :, 3]).all()
 
 
-def test_nothing_after_the_origin_is_seen(panel: Panel, rows, pairs):
-    rng = np.random.default_rng(0)
-    poisoned = panel.quantity.copy()
-    poisoned[:, 121:] = rng.integers(0, 999, poisoned[:, 121:].shape)
-    promotion = panel.promotion.copy()
-    promotion[:, 121:] = 0.77
-    changed = Panel(**{**vars(panel), "quantity": poisoned, "promotion": promotion})
-    again = build_rows(changed, *pairs, HORIZONS)
-    known = pairs[1] <= 120
+def test_a_covariate_that_the_panel_lacks_is_known_nowhere(panel: Panel):
+    rows = build_rows(panel, *pairs_at(panel, 100), HORIZONS, ("rain",))
+    assert np.isnan(rows.features[:, :, len(NAMES) :]).all()
+
+
+def test_features_are_free_of_scale(years: Panel, pairs, rows: Rows):
+    grams = replace(years, quantity=years.quantity * 1024, sold=years.sold * 1024)
+    large = build_rows(grams, *pairs, HORIZONS, COVARIATES)
+    # How far a series' own season is believed is told by how many units it sold.
+    counted = [NAMES.index(name) for name in ("season_firm", "season_soft")]
+    free = np.setdiff1d(np.arange(rows.features.shape[2]), counted)
+    np.testing.assert_allclose(rows.features[:, :, free], large.features[:, :, free], rtol=1e-4)
+    np.testing.assert_allclose(rows.path * 1024, large.path, rtol=1e-6)
+
+
+@pytest.mark.parametrize("origin", [499, 622])
+def test_nothing_after_the_origin_is_seen(years: Panel, rows: Rows, pairs, poisoned, origin: int):
+    changed = poisoned(years, origin)
+    assert (changed.plan != years.plan).any()
+    again = build_rows(changed, *pairs, HORIZONS, COVARIATES)
+    known = pairs[1] <= origin
+    assert not np.array_equal(rows.features[~known], again.features[~known], equal_nan=True)
     np.testing.assert_array_equal(rows.features[known], again.features[known])
     np.testing.assert_array_equal(rows.path[known], again.path[known])
 
@@ -100,8 +189,10 @@ def test_a_plan_not_yet_known_is_not_expected(panel: Panel):
     plan, known = panel.plan.copy(), panel.known.copy()
     plan[:, 150:] = 0.5
     known[:, 150:] = 160
-    changed = Panel(**{**vars(panel), "plan": plan, "known": known})
+    changed = replace(panel, plan=plan, known=known)
     series = np.arange(panel.series)
     before, after = (build_rows(changed, series, np.full_like(series, at), HORIZONS) for at in (155, 165))
     assert (feature(before, "promotion") == 0).all()
-    np.testing.assert_allclose(feature(after, "promotion"), 0.5)
+    assert (feature(after, "promotion") == 1).all()
+    uplift = 1 + TRUSTED * 0.5 * after.summary.uplift[:, None]
+    np.testing.assert_allclose(after.expected, after.plain * uplift)

@@ -1,30 +1,150 @@
 """The choice of the model, and training on histories that are too short for one."""
 
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import poisson
 
-from forecasting.baselines import Baseline
+from forecasting.backtest import build_folds, losses, truth_of
+from forecasting.baselines import KINDS, Baseline
+from forecasting.cumulative import LEVELS
+from forecasting.forecaster import Prediction
+from forecasting.gate import judge
 from forecasting.gbm import Gbm
-from forecasting.panel import build_panel
-from forecasting.training import choose, train
+from forecasting.panel import Panel, build_panel
+from forecasting.training import _decide, _Run, train
+from forecasting.trials import Trial
 from ingestion.periods import Period
 
-QUICK = (Baseline("moving_average"), Baseline("tsb"), Gbm(rows=8000, trees=30))
+QUICK = (Baseline("moving_average"), Baseline("tsb"), Gbm(pairs=3000, trees=30))
+RATES = np.geomspace(1, 40, 40)
 
 
-def test_a_plain_forecast_serves_unless_it_is_beaten():
-    loss = np.array([[1.0, 2.0], [3.0, np.nan]])
-    assert choose({"sba": loss, "lightgbm": loss * 1.1})[0] == "sba"
-    assert choose({"sba": loss, "lightgbm": loss * 1.1})[1].endswith("lightgbm 10.0% more, so sba serves")
-    assert choose({"sba": loss, "tsb": loss * 0.9, "lightgbm": loss * 0.8})[0] == "lightgbm"
-    nothing = np.full((2, 2), np.nan)
-    assert choose({"tsb": nothing, "lightgbm": nothing})[0] == "tsb"
+@dataclass(frozen=True)
+class Oracle:
+    """Knows the rate of every series up to a factor, and how busy its periods are; learns nothing."""
+
+    name: str
+    factor: float = 1.0
+
+    def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "Oracle":
+        """The same at every origin."""
+        return self
+
+    def predict(
+        self,
+        panel: Panel,
+        series: np.ndarray,
+        origin: np.ndarray,
+        horizons: np.ndarray,
+    ) -> Prediction:
+        """Sums of the rate."""
+        path = (RATES * self.factor)[series, None] * np.arange(1, horizons[-1] + 1)
+        mean = path[:, horizons - 1]
+        none = np.empty((*mean.shape, 0))
+        return Prediction(horizons, mean, np.sqrt(mean), mean, np.empty(0), none, path)
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Nothing to keep."""
+        return {"kind": "oracle", "name": self.name}
 
 
-def test_only_windows_that_all_were_scored_on_count():
-    first, second = np.array([[1.0, np.nan]]), np.array([[2.0, 0.0]])
-    assert choose({"sba": first, "tsb": second})[0] == "sba"
+@pytest.fixture(scope="module")
+def steady() -> Panel:
+    """Poisson demand of known rates without weekday or promotion."""
+    rng = np.random.default_rng(5)
+    dates = pd.date_range("2024-01-01", periods=200)
+    n = len(RATES)
+    frame = pd.DataFrame({"sku": np.repeat([f"s{k:02d}" for k in range(n)], 200), "location": "x",
+                          "date": np.tile(dates, n),
+                          "quantity": rng.poisson(RATES[:, None], (n, 200)).ravel() * 1.0})  # fmt: skip
+    return build_panel({"demand": frame}, Period("day"), dates[-1], 14)
+
+
+def test_a_model_that_knows_the_rates_takes_the_place_of_a_plain_one(steady: Panel):
+    report = train(steady, threads=1, candidates=(Baseline("seasonal_naive"), Oracle("truth")))
+    assert (report.champion, report.earned) == ("truth", True)
+    assert report.verdict is not None
+    assert report.verdict.promoted
+    assert [one.name for one in report.trials] == ["truth", "seasonal_naive"]
+    np.testing.assert_array_equal(report.predicted, report.trials[0].quantiles)
+    assert "truth serves" in report.why
+
+
+def test_a_tie_keeps_the_plain_forecast_and_the_incumbent(steady: Panel):
+    report = train(steady, threads=1, candidates=(Oracle("one"), Oracle("two"), Baseline("seasonal_naive")),
+                   incumbent="two")  # fmt: skip
+    assert report.champion == "two"
+    assert not report.verdict
+    plain = train(steady, threads=1, candidates=(Baseline("long_run_mean"), Oracle("bad", 2.0)))
+    assert (plain.champion, plain.earned) == ("long_run_mean", False)
+
+
+def trial_of(run: _Run, name: str, factor: float, mean: float = 1.0) -> Trial:
+    """What one that knows the rates up to a factor would have said about the windows."""
+    folds = run.folds
+    sums = RATES[folds.series, None] * folds.horizons
+    quantiles = poisson.ppf(LEVELS, factor * sums[:, :, None])
+    return Trial(name, name in KINDS, mean * sums, quantiles, losses(folds, quantiles), pd.DataFrame())
+
+
+@pytest.fixture(scope="module")
+def run(steady: Panel) -> _Run:
+    folds = build_folds(steady, 14, 8, 0)
+    later = folds.origin >= np.unique(folds.origin)[4]
+    return _Run(steady, folds, later, truth_of(folds), (14, 0, 1))
+
+
+def decide(run: _Run, *trials: Trial, incumbent: str | None = None):
+    return _decide(run, {one.name: one for one in trials}, incumbent)
+
+
+def test_where_the_best_is_refused_the_next_best_is_tried(run: _Run):
+    plain = trial_of(run, "sba", 1.3)
+    biased, modest = trial_of(run, "biased", 1.0, mean=1.6), trial_of(run, "modest", 1.05)
+    name, verdict, why = decide(run, plain, biased, modest)
+    assert name == "modest"
+    assert verdict.promoted
+    assert why.startswith("modest loses")
+    assert not judge_alone(run, biased, plain).promoted
+
+
+def judge_alone(run: _Run, challenger: Trial, incumbent: Trial):
+    return judge(run.panel, run.folds, challenger, incumbent, seed=0)
+
+
+def test_where_all_are_refused_the_one_in_force_serves_and_the_closest_is_told(run: _Run):
+    plain = trial_of(run, "sba", 1.3)
+    first, second = trial_of(run, "first", 1.0, mean=1.6), trial_of(run, "second", 1.05, mean=1.6)
+    name, verdict, why = decide(run, plain, second, first)
+    assert name == "sba"
+    assert not verdict.promoted
+    assert why.startswith("first loses")
+    assert "sba serves" in why
+    assert "the mean is off" in why
+
+
+def test_the_incumbent_is_what_must_be_beaten(run: _Run):
+    plain, held, new = trial_of(run, "sba", 1.3), trial_of(run, "held", 1.0), trial_of(run, "new", 1.1)
+    assert decide(run, plain, held, new, incumbent="held")[0] == "held"
+    assert decide(run, plain, held, new, incumbent="gone")[0] == "held"
+    assert decide(run, plain, new, incumbent="held")[0] == "new"
+
+
+def test_only_windows_that_all_were_scored_on_count(run: _Run):
+    good, bad = trial_of(run, "sba", 1.0), trial_of(run, "tsb", 1.3)
+    hidden = np.where(np.arange(len(good.loss))[:, None] % 2 == 0, good.loss + 99.0, good.loss)
+    partly = np.where(np.arange(len(bad.loss))[:, None] % 2 == 0, np.nan, bad.loss)
+    name, verdict, _ = decide(run, replace(good, loss=hidden), replace(bad, loss=partly))
+    assert (name, verdict) == ("sba", None)
+    nothing = np.full_like(good.loss, np.nan)
+    name, verdict, why = decide(run, replace(good, loss=nothing), replace(bad, loss=nothing))
+    assert (name, verdict) == ("sba", None)
+    assert "no window could be scored" in why
 
 
 def test_promotions_earn_the_global_model_its_place(shop):

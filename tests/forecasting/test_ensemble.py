@@ -1,0 +1,171 @@
+"""The ensemble: weights found again, averages that are those on paper, files that say the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import poisson
+
+from forecasting.backtest import Folds, folds_of, losses
+from forecasting.baselines import Baseline
+from forecasting.calibration import Calibration, calibrate
+from forecasting.cumulative import LEVELS
+from forecasting.ensemble import (
+    ENOUGH,
+    SEGMENTS,
+    Ensemble,
+    Member,
+    blend,
+    choose_weights,
+    segments_of,
+)
+from forecasting.forecaster import Prediction
+from forecasting.linear import Linear
+from forecasting.models import DemandModel, load_model
+from forecasting.panel import Panel, build_panel
+from ingestion.periods import Period
+
+GRID = np.array([1, 4, 7])
+RATE = np.geomspace(4, 40, 120)
+
+
+@pytest.fixture(scope="module")
+def folds() -> Folds:
+    """Windows of Poisson demand whose rates are known."""
+    rng = np.random.default_rng(0)
+    dates = pd.date_range("2024-01-01", periods=80)
+    demand = pd.DataFrame({"sku": np.repeat([f"s{k:03d}" for k in range(120)], 80), "location": "x",
+                           "date": np.tile(dates, 120),
+                           "quantity": rng.poisson(RATE[:, None], (120, 80)).ravel() * 1.0})  # fmt: skip
+    panel = build_panel({"demand": demand}, Period("day"), dates[-1], 7)
+    series, origin = (
+        part.ravel() for part in np.meshgrid(np.arange(120), np.arange(30, 72, 4), indexing="ij")
+    )
+    return folds_of(panel, series, origin, GRID, 29)
+
+
+def truth(folds: Folds) -> np.ndarray:
+    return poisson.ppf(LEVELS, (RATE[folds.series, None] * GRID)[:, :, None])
+
+
+def test_greedy_weights_find_the_mixture_that_is_right(folds: Folds):
+    """One is too high by three parts, one too low by seven: 0.7 of one and 0.3 of the other is right."""
+    right, off = truth(folds), (RATE[folds.series, None] * GRID)[:, :, None] ** 0.5
+    said = {"high": right + 3 * off, "low": right - 7 * off, "wild": right + 40 * off}
+    weights = choose_weights(folds, said, np.full(len(folds.series), 3))
+    assert {name: weight.tolist() for name, weight in weights.items()} == {
+        "high": [pytest.approx(0.7)] * 4,
+        "low": [pytest.approx(0.3)] * 4,
+        "wild": [0.0] * 4,
+    }
+    mixed = sum(weights[name][3] * said[name] for name in said)
+    best = [np.nanmean(losses(folds, share * said["high"] + (1 - share) * said["low"]))
+            for share in np.arange(11) / 10]  # fmt: skip
+    assert np.nanmean(losses(folds, mixed)) == pytest.approx(min(best))
+
+
+def test_a_segment_with_few_windows_takes_the_weights_of_all(folds: Folds):
+    right = truth(folds)
+    odd = folds.series < 5  # 165 windows
+    half = folds.series >= 60  # 1980 windows
+    segment = np.where(odd, 1, np.where(half, 2, 3))
+    assert (odd.sum() * len(GRID), half.sum() * len(GRID)) == (165, 1980)
+    assert 165 < ENOUGH < 1980
+    there, elsewhere = ((odd | half)[:, None, None], (~(odd | half))[:, None, None])
+    said = {"a": np.where(elsewhere, right * 2, right), "b": np.where(there, right * 2, right)}
+    weights = choose_weights(folds, said, segment)
+    assert [weights["a"][2], weights["b"][3]] == [1.0, 1.0]  # each where it is right
+    assert weights["a"][1] == weights["a"][0] < 1.0  # "a" is right in the few windows too, but they are few
+    for k in range(len(SEGMENTS)):
+        assert weights["a"][k] + weights["b"][k] == pytest.approx(1.0)
+
+
+def test_windows_that_were_not_clean_do_not_count(folds: Folds):
+    right = truth(folds)
+    dirty = folds.series % 2 == 0
+    said = {
+        "a": np.where(dirty[:, None, None], right * 9, right),
+        "b": np.where(dirty[:, None, None], right, right * 2),
+    }
+    hidden = replace(folds, clean=folds.clean & ~dirty[:, None])
+    assert choose_weights(hidden, said, np.full(len(dirty), 3))["a"].tolist() == [1.0] * 4
+
+
+def prediction(rng: np.random.Generator, m: int) -> Prediction:
+    path = np.cumsum(rng.gamma(2.0, 1.0, (m, 7)), axis=1)
+    mean = path[:, GRID - 1] * 1.1
+    nothing = np.empty((m, len(GRID), 0))
+    return Prediction(GRID, mean, np.sqrt(mean), mean, np.empty(0), nothing, path)
+
+
+def test_a_blend_of_one_is_that_one_and_of_two_the_average_row_by_row():
+    rng = np.random.default_rng(0)
+    one, two = prediction(rng, 2), prediction(rng, 2)
+    rows = [np.sort(rng.gamma(2.0, 3.0, (2, len(GRID), len(LEVELS)))) for _ in range(2)]
+    alone = blend([(one, rows[0], np.ones(2))])
+    for name in ("mean", "spread", "sales", "path"):
+        np.testing.assert_array_equal(getattr(alone, name), getattr(one, name))
+    np.testing.assert_array_equal(alone.quantiles, rows[0])
+    np.testing.assert_array_equal(alone.levels, LEVELS)
+    both = blend([(one, rows[0], np.array([1.0, 0.3])), (two, rows[1], np.array([0.0, 0.7]))])
+    np.testing.assert_array_equal(both.mean[0], one.mean[0])
+    np.testing.assert_allclose(both.path[1], 0.3 * one.path[1] + 0.7 * two.path[1])
+    np.testing.assert_allclose(both.quantiles[1], 0.3 * rows[0][1] + 0.7 * rows[1][1])
+
+
+def test_segments_tell_short_from_rare_from_steady(years: Panel):
+    quantity = np.ones_like(years.quantity)
+    quantity[1, ::2] = 0.0  # every other day
+    quantity[2] = 0.0
+    quantity[2, ::10] = 5.0
+    quantity[3, :750] = np.nan  # fifty days
+    young = replace(years, quantity=quantity, first=np.where(np.arange(8) == 3, 750, 0))
+    at = np.full(4, 799)
+    names = [SEGMENTS[k] for k in segments_of(young, np.arange(4), at)]
+    assert names == ["steady", "intermittent", "rare", "short"]
+    assert segments_of(young, np.array([0]), np.array([80])).tolist() == [0]
+
+
+def fitted(panel: Panel) -> tuple[Ensemble, Calibration]:
+    """A baseline and a linear model, each trusted elsewhere, calibrated on later origins."""
+    series, origin = (part.ravel() for part in np.meshgrid(np.arange(panel.series), np.arange(150, 190, 5)))
+    folds = folds_of(panel, series, origin, np.array([1, 7, 10]), 149)
+    parts = []
+    for model, weight in (
+        (Baseline("sba"), [0.5, 1.0, 0.2, 0.0]),
+        (Linear(pairs=1500), [0.5, 0.0, 0.8, 1.0]),
+    ):
+        member = model.fit(panel, 149, 10, 0, 1)
+        said = member.predict(panel, series, origin, folds.horizons)
+        parts.append(Member(member, calibrate(said, folds.actual), np.array(weight)))
+    whole = Ensemble(tuple(parts))
+    return whole, calibrate(whole.predict(panel, series, origin, folds.horizons), folds.actual)
+
+
+def test_an_ensemble_is_read_back_as_it_was(panel: Panel, tmp_path):
+    ensemble, calibration = fitted(panel)
+    model = DemandModel(ensemble, calibration, panel.as_of.date().isoformat())
+    model.save(tmp_path)
+    again = load_model(tmp_path)
+    assert again.name == "ensemble"
+    assert again.predict(panel, 10).quantiles.tobytes() == model.predict(panel, 10).quantiles.tobytes()
+    asked = np.arange(12), np.full(12, 199), GRID
+    one, two = (kept.predict(panel, *asked) for kept in (ensemble, again.fitted))
+    for name in ("mean", "spread", "sales", "quantiles", "path"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_each_series_gets_the_weights_of_its_segment(panel: Panel):
+    ensemble, _ = fitted(panel)
+    series, at = np.arange(12), np.full(12, 199)
+    segment = segments_of(panel, series, at)
+    assert set(segment) > {1, 3}
+    said = ensemble.predict(panel, series, at, GRID)
+    baseline, linear = (one.fitted.predict(panel, series, at, GRID) for one in ensemble.members)
+    np.testing.assert_array_equal(said.mean[segment == 3], linear.mean[segment == 3])
+    np.testing.assert_array_equal(said.mean[segment == 1], baseline.mean[segment == 1])
+    mixed = segment == 2
+    np.testing.assert_allclose(said.mean[mixed], 0.2 * baseline.mean[mixed] + 0.8 * linear.mean[mixed])
+    alone = ensemble.predict(panel, series[4:5], at[4:5], GRID)
+    np.testing.assert_array_equal(alone.quantiles, said.quantiles[4:5])

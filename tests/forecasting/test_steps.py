@@ -1,0 +1,166 @@
+"""The compiled features of single periods against naive loops, and the laws that they keep."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecasting.features import TRUSTED, build_rows
+from forecasting.occasions import lifts_at
+from forecasting.panel import Panel
+from forecasting.peers import groups_of
+from forecasting.season import FIRM
+from forecasting.steps import NAMES, Steps, build_steps
+
+H = 14
+COVARIATES = ("rain", "visitors")
+ORIGINS = (60, 300, 622, 627, 799)
+
+
+def feature(steps: Steps, name: str) -> np.ndarray:
+    return steps.features[:, :, NAMES.index(name)]
+
+
+def planned(panel: Panel, i: int, at: int) -> np.ndarray:
+    """Depth of the next periods, of what was known at the origin."""
+    ahead = slice(at + 1, at + 1 + H)
+    return np.where(panel.known[i, ahead] <= at, panel.plan[i, ahead], 0.0)
+
+
+@pytest.fixture(scope="module")
+def pairs(years: Panel) -> tuple[np.ndarray, np.ndarray]:
+    series, origin = np.meshgrid(np.arange(years.series), np.array(ORIGINS))
+    return series.ravel(), origin.ravel()
+
+
+@pytest.fixture(scope="module")
+def steps(years: Panel, pairs) -> Steps:
+    return build_steps(years, *pairs, H, COVARIATES)
+
+
+def test_what_steps_expect_adds_up_to_the_path_of_the_sums(years: Panel, pairs, steps: Steps):
+    rows = build_rows(years, *pairs, np.array([1, H]))
+    np.testing.assert_allclose(np.cumsum(steps.expected, axis=1), rows.path, rtol=1e-6)
+    np.testing.assert_array_equal(steps.summary.lags, rows.summary.lags)
+    depth = np.stack([planned(years, i, at) for i, at in zip(*pairs, strict=True)])
+    np.testing.assert_allclose(feature(steps, "planned"), depth)
+    uplift = steps.summary.uplift[:, None] * depth
+    np.testing.assert_allclose(feature(steps, "lift"), 1 + uplift, rtol=1e-5)
+    week = steps.summary.level[:, None] * feature(steps, "weekday_factor")
+    np.testing.assert_allclose(steps.expected, week * (1 + TRUSTED * uplift), rtol=1e-5)
+
+
+def test_place_in_a_promotion_and_promoted_periods_before(years: Panel, pairs, steps: Steps):
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        flags = [*(years.promotion[i, max(at - 57, 0) : at + 1] > 0), *(planned(years, i, at) > 0)]
+        back = len(flags) - H
+        for h in range(H):
+            t = back + h
+            sign, run, left = 1 if flags[t] else -1, 0, 0
+            while run < 30 and t - run >= 0 and flags[t - run] == flags[t]:
+                run += 1
+            while left < 30 and t + left < len(flags) and flags[t + left] == flags[t]:
+                left += 1
+            assert feature(steps, "run")[k, h] == sign * run
+            assert feature(steps, "left")[k, h] == sign * left
+            for name, n in (("short", 7), ("middle", 14), ("long", 28)):
+                share = sum(flags[max(t - n, 0) : t]) / n
+                assert feature(steps, f"flags_{name}")[k, h] == pytest.approx(share, abs=1e-6)
+
+
+def test_a_promotion_that_starts_ahead_is_placed_by_hand(years: Panel):
+    plan = np.zeros_like(years.plan)
+    plan[:, 802:805] = 0.4
+    calm = replace(
+        years, plan=plan, promotion=np.zeros_like(years.promotion), known=np.full_like(years.known, -1)
+    )
+    steps = build_steps(calm, np.array([0]), np.array([799]), 7)
+    assert feature(steps, "run")[0].tolist() == [-30, -30, 1, 2, 3, -1, -2]
+    assert feature(steps, "left")[0].tolist() == [-2, -1, 3, 2, 1, -2, -1]
+    np.testing.assert_allclose(feature(steps, "flags_short")[0] * 7, [0, 0, 0, 1, 2, 3, 3], atol=1e-5)
+
+
+def test_what_the_same_weekday_did_lately(years: Panel, pairs, steps: Steps):
+    phase, base = years.calendar.phase, steps.summary
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        for h in range(H):
+            same = [t for t in range(at, max(at - 84, -1), -1)
+                    if phase[t] == phase[at + 1 + h] and years.observed[i, t]]  # fmt: skip
+            for n in (4, 8):
+                seen = same[:n]
+                weight = (1 + base.uplift[k] * years.promotion[i, seen].astype(float)).sum()
+                ratio = years.quantity[i, seen].sum() / weight / base.level[k] if len(seen) == n else np.nan
+                np.testing.assert_allclose(feature(steps, f"same_{n}")[k, h], min(ratio, 20.0), rtol=1e-4)
+
+
+def test_rates_with_and_without_promotion(years: Panel, pairs, steps: Steps):
+    base = steps.summary
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        past = np.arange(max(at - 363, 0), at + 1)
+        past = past[years.observed[i, past] & ~years.closed[i, past]]
+        for name, wanted in (("promoted", True), ("plain", False)):
+            used = past[(years.promotion[i, past] > 0) == wanted]
+            week = base.profile[k, years.calendar.phase[used]].sum()
+            rate = min(years.quantity[i, used].sum() / week / base.level[k], 20.0)
+            np.testing.assert_allclose(feature(steps, f"{name}_rate")[k], rate, rtol=1e-4)
+
+
+def test_season_names_and_others_around_a_step(years: Panel, pairs, steps: Steps):
+    lifts = {at: lifts_at(years, groups_of(years), at) for at in ORIGINS}
+    holiday, occasion = years.calendar.holiday[0], years.calendar.occasion[0]
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        event = np.where(years.event_known <= at, years.event, 0)[years.event_of[i]]
+        others = [s for s in range(8) if s != i]
+        promoted = np.mean([planned(years, s, at) > 0 for s in others], axis=0)
+        np.testing.assert_allclose(feature(steps, "all_promoted")[k], promoted, atol=1e-4)
+        for h in range(H):
+            t, own = at + 1 + h, lifts[at][i % 2]
+            days = [feature(steps, f"holiday{end}")[k, h] for end in ("_before", "", "_after")]
+            # The day before the step, the step, and the day after it.
+            assert [days[1], days[0], days[2]] == holiday[[t, t - 1, min(t + 1, 827)]].tolist()
+            lift = own[event[t]] + own[occasion[t] + 2 if occasion[t] > 0 else 0] - 1.0
+            assert feature(steps, "occasion_lift")[k, h] == pytest.approx(lift, rel=1e-5)
+
+
+def test_a_step_s_season_is_that_of_the_week_around_it(years: Panel, steps: Steps):
+    demand, at = years.quantity.astype(float), 799
+    for i in range(years.series):
+        k = ORIGINS.index(at) * years.series + i
+        for h in range(H):
+            total = usual = 0.0
+            for back in (364, 728):
+                level = np.nanmean(demand[i, max(at + 1 - back - 56, 0) : at + 1 - back])
+                week = demand[i, at + 1 + h - 3 - back : at + 1 + h + 4 - back]
+                total, usual = total + np.nansum(week), usual + level * np.isfinite(week).sum()
+            prior = feature(steps, "season_group")[k, h]
+            assert feature(steps, "season")[k, h] == pytest.approx(min(total / usual, 20.0), rel=1e-4)
+            firm = (total + FIRM * prior) / (usual + FIRM)
+            assert feature(steps, "season_firm")[k, h] == pytest.approx(firm, rel=1e-4)
+
+
+def test_a_covariate_is_that_of_the_step_as_far_as_it_is_known(years: Panel, pairs, steps: Steps):
+    columns = steps.features[:, :, len(NAMES) :]
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        rain = years.covariates["rain"][i]
+        np.testing.assert_allclose(columns[k, :, 0], rain[at - 6 : at + 1].mean(), rtol=1e-5)
+        np.testing.assert_allclose(columns[k, :9, 1], rain[at + 1 : at + 10], rtol=1e-5)
+    assert np.isnan(columns[:, 9:, 1]).all()
+    assert np.isnan(columns[:, :, 3]).all()
+
+
+def test_features_of_steps_are_free_of_scale(years: Panel, pairs, steps: Steps):
+    grams = replace(years, quantity=years.quantity * 1024, sold=years.sold * 1024)
+    large = build_steps(grams, *pairs, H, COVARIATES)
+    counted = [NAMES.index(name) for name in ("season_firm", "season_soft")]
+    free = np.setdiff1d(np.arange(steps.features.shape[2]), counted)
+    np.testing.assert_allclose(steps.features[:, :, free], large.features[:, :, free], rtol=1e-4)
+    np.testing.assert_allclose(steps.expected * 1024, large.expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("origin", [300, 622])
+def test_nothing_after_the_origin_is_seen_by_a_step(years: Panel, pairs, steps: Steps, poisoned, origin: int):
+    again = build_steps(poisoned(years, origin), *pairs, H, COVARIATES)
+    known = pairs[1] <= origin
+    assert not np.array_equal(steps.features[~known], again.features[~known], equal_nan=True)
+    np.testing.assert_array_equal(steps.features[known], again.features[known])
+    np.testing.assert_array_equal(steps.expected[known], again.expected[known])
