@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test check format lint types imports tests lock clean
+.PHONY: demo test check format lint types imports tests notebooks lock clean
 
 # uv where it exists, else pip; both install exactly the hashed pins, then the project itself.
 .venv/.ready: constraints.txt pyproject.toml
@@ -23,7 +23,7 @@ demo: .venv/.ready
 
 test: tests
 
-check: format lint types imports tests
+check: format lint types imports tests notebooks
 
 format: .venv/.ready
 	$(BIN)/ruff format --check .
@@ -39,6 +39,10 @@ imports: .venv/.ready
 
 tests: .venv/.ready
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+# Each in a kernel of its own, the one of .venv.
+notebooks: .venv/.ready
+	$(BIN)/pytest --nbmake --nbmake-timeout 300 -n $(JOBS) notebooks
 
 # Renew the pins: names, versions and hashes only.
 lock:
