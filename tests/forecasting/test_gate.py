@@ -119,6 +119,39 @@ def test_what_is_no_farther_off_than_before_does_not_block(panel, folds):
     assert both.promoted
 
 
+def limits(verdict, rule: str) -> list[float]:
+    return verdict.measures.loc[verdict.measures["rule"].str.startswith(rule), "limit"].tolist()
+
+
+def test_the_incumbent_s_worst_band_is_the_limit_of_every_band(panel, folds):
+    """An old recipe that is off among slow movers does not hold a new one to being right among fast ones."""
+    slow, fast = band(panel, folds, "low"), band(panel, folds, "high")
+    new = trial(folds, "new", np.where(fast, 0.9, 1.0))
+    old = trial(folds, "old", np.where(slow, 0.5, np.where(fast, 1.4, 1.2)))
+    verdict = judge(panel, folds, new, old, seed=0)
+    assert "coverage" not in failed(verdict)
+    assert len(set(limits(verdict, "coverage 0.8"))) == 1
+    rows = slow[:, None] & np.isfinite(new.loss)
+    worst = 0.8 - (folds.actual <= old.quantiles[:, :, np.searchsorted(LEVELS, 0.8)] + 1e-6)[rows].mean()
+    assert limits(verdict, "coverage 0.8")[0] == pytest.approx(worst)
+    at_most = judge(panel, folds, replace(new, mean=new.mean * 1.3), replace(old, mean=new.mean), seed=0)
+    assert "bias" in failed(at_most)
+
+
+def test_bias_may_exceed_the_incumbent_s_largest_by_five_points_and_no_more(panel, folds):
+    slow, fast = band(panel, folds, "low")[:, None], band(panel, folds, "high")[:, None]
+    new, old = trial(folds, "new"), wide(folds, np.ones(len(folds.series), bool), 1.0)
+    old = replace(old, mean=old.mean * np.where(slow, 0.7, 1.0))
+    used = slow & np.isfinite(old.loss)
+    worst = 1.0 - old.mean[used].sum() / folds.actual[used].sum()
+    assert worst == pytest.approx(0.3, abs=0.05)
+    for factor, passes in ((1.3, True), (1.45, False)):
+        said = replace(new, mean=new.mean * np.where(fast, factor, 1.0))
+        verdict = judge(panel, folds, said, old, seed=0)
+        assert verdict.promoted == passes
+        assert limits(verdict, "bias") == pytest.approx([worst + 0.05] * 3)
+
+
 def test_a_biased_mean_blocks_alone(panel, folds):
     challenger = trial(folds, "challenger")
     biased = replace(
