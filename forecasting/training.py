@@ -30,6 +30,7 @@ from forecasting.trials import Trial
 from ingestion.errors import Problem
 
 log = logging.getLogger(__name__)
+HEDGE = 0.98  # an average is tried before a single model that is better by less: the next months may differ
 LEAST_PERIODS = {"day": 28, "week": 16, "month": 12}  # below, no global model is tried
 
 
@@ -269,7 +270,7 @@ def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple
     if not np.isfinite(list(loss.values())).any():
         name = next(iter(plain or loss))
         return name, None, f"no window could be scored, so {name} serves; load more history"
-    order = sorted(loss, key=loss.__getitem__)
+    order = sorted(loss, key=lambda name: loss[name] * (HEDGE if name == ENSEMBLE else 1.0))
     held = incumbent if incumbent in trials else next((name for name in order if name in plain), order[0])
     better = [name for name in order if loss[name] < loss[held]]
     if not better:
