@@ -130,7 +130,7 @@ def main() -> None:
     for name in given.sets.split(","):
         case = CASES[name](given.data)
         said = apart(case, given.threads)
-        plain = apart(without_promotions(case), given.threads) if case.panel.promotion.any() else None
+        plain = apart(without_promotions(case), given.threads) if case.promotes else None
         cache = None if given.fresh else given.cache
         everything.append(compare(case, said, cache, given.peers, plain))
         show(everything[-1])

@@ -26,6 +26,7 @@ class Case:
     horizons: (g,) periods that are summed
     origins: (o,) numbers of the last period known, ascending
     folds: every pair of series and origin, series first: m = series × origins rows, and what then happened
+    promotes: whether promotions must show their worth
     """
 
     name: str
@@ -33,6 +34,7 @@ class Case:
     horizons: np.ndarray
     origins: np.ndarray
     folds: Folds
+    promotes: bool = False
 
     @property
     def ahead(self) -> int:
@@ -56,7 +58,7 @@ def pasta(data: Path) -> Case:
         "plans": frame[["sku", "location", "date", "promotion"]],
         "items": items,
     }
-    return walked("pasta", tables, Period("day"), ("closed", "IT"), (8, 21))
+    return replace(walked("pasta", tables, Period("day"), ("closed", "IT"), (8, 21)), promotes=True)
 
 
 def freshretail(data: Path) -> Case:

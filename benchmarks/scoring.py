@@ -5,16 +5,18 @@ lower bound, and only falling short of it counts. Every series counts alike, or 
 its windows are scored.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from forecasting.backtest import SCORED, pinball
+from forecasting.backtest import SCORED, Folds, pinball
 from histories import Case
 
 LEVEL = np.array(SCORED)
 TIE = 1e-6  # units; closer than this is equal
+MANY = 200  # windows; of fewer a coverage tells little
 Weights = dict[str, np.ndarray]
 
 
@@ -99,38 +101,44 @@ def thirds(case: Case) -> np.ndarray:
 def coverage(case: Case, said: Said) -> dict[str, Any]:
     """How far each level lies outside [P(Y < q), P(Y ≤ q)], per horizon, over all and per third of volume.
 
-    `coverage`: one row per group, horizon and level; `miss`: the largest above the median per group
+    `coverage`: one row per group, horizon and level, with `sold`, the share of all windows, also those partly
+    out of stock, whose sales were at most q: more than the level, or the quantile is surely too low;
+    `miss`: the largest above the median per group, and `miss of many`: of those with many windows
     """
-    folds, third = case.folds, thirds(case)
-    used = folds.clean & (folds.scale > 0)
+    third = thirds(case)
     groups = {"all": np.full(len(third), True)}
     groups |= {name: third == k for k, name in enumerate(("low third", "middle third", "high third"))}
-    rows = []
-    for group, members in groups.items():
-        for g, h in enumerate(case.horizons):
-            chosen = members & used[:, g]
-            if not chosen.any():
-                continue
-            actual, given = folds.actual[chosen, g][:, None], said.quantiles[chosen, g]
-            below, within = (actual < given - TIE).mean(axis=0), (actual <= given + TIE).mean(axis=0)
-            miss = np.maximum(np.maximum(below - LEVEL, LEVEL - within), 0.0)
-            for k, level in enumerate(SCORED):
-                rows.append(
-                    {
-                        "group": group,
-                        "horizon": int(h),
-                        "level": level,
-                        "below": float(below[k]),
-                        "within": float(within[k]),
-                        "miss": float(miss[k]),
-                        "windows": int(chosen.sum()),
-                    }
-                )
-    worst = {
-        group: max((row["miss"] for row in rows if row["group"] == group and row["level"] > 0.5), default=0.0)
-        for group in groups
+    rows = [
+        {"group": group, "horizon": int(h)} | row
+        for group, members in groups.items()
+        for g, h in enumerate(case.horizons)
+        for row in _levels(case.folds, members, g, said.quantiles[:, g])
+    ]
+    judged = [row for row in rows if row["level"] > 0.5]
+    many = [row for row in judged if row["windows"] >= MANY]
+    return {"coverage": rows, "miss": _worst(judged, groups), "miss of many": _worst(many, groups)}
+
+
+def _worst(rows: list[dict[str, Any]], groups: Iterable[str]) -> dict[str, float]:
+    return {
+        group: max((row["miss"] for row in rows if row["group"] == group), default=0.0) for group in groups
     }
-    return {"coverage": rows, "miss": worst}
+
+
+def _levels(folds: Folds, members: np.ndarray, g: int, given: np.ndarray) -> list[dict[str, Any]]:
+    """One row per level, of the windows of one group and horizon; given: (m, levels) units."""
+    some = members & (folds.scale[:, g] > 0) & np.isfinite(folds.sold[:, g])
+    clean = some & folds.clean[:, g]
+    if not clean.any():
+        return []
+    actual = folds.actual[clean, g][:, None]
+    below = (actual < given[clean] - TIE).mean(axis=0)
+    within = (actual <= given[clean] + TIE).mean(axis=0)
+    sold = (folds.sold[some, g][:, None] <= given[some] + TIE).mean(axis=0)
+    miss = np.maximum(np.maximum(below - LEVEL, LEVEL - within), 0.0)
+    columns = {"level": LEVEL, "below": below, "within": within, "miss": miss, "sold": sold}
+    count = {"windows": int(clean.sum()), "of": int(some.sum())}
+    return [{name: float(values[k]) for name, values in columns.items()} | count for k in range(len(LEVEL))]
 
 
 def bias(case: Case, said: Said) -> float:

@@ -25,6 +25,7 @@ def table(methods: Scores, group: dict[str, str]) -> pd.DataFrame:
         row |= {
             "miss": found["miss"]["all"],
             "miss third": max(value for part, value in found["miss"].items() if part != "all"),
+            "miss many": max(found["miss of many"].values()),
             "bias": found["bias"],
             "rmsse e": found["rmsse"]["all days"]["equal"],
             "rmsse v": found["rmsse"]["all days"]["volume"],
@@ -94,7 +95,9 @@ def _near(ours: dict[str, Any], peers: Scores, part: str, limit: float) -> dict[
     """The largest miss of a level over horizons, or else whether every peer misses by more."""
     miss = ours["miss"][part]
     best = min(peers, key=lambda name: peers[name]["miss"][part], default="")
-    against = f"{best} misses {peers[best]['miss'][part]:.3f}" if best else ""
+    cells = [row for row in ours["coverage"] if row["group"] == part and row["miss"] == miss]
+    against = f"in {cells[0]['windows']} windows of {cells[0]['of']}" if cells else ""
+    against += f"; {best} misses {peers[best]['miss'][part]:.3f}" if best else ""
     closer = bool(best) and miss < peers[best]["miss"][part]
     return {
         "what": f"miss of a level, {part}",
