@@ -124,5 +124,5 @@ def walked(
 def without_promotions(case: Case) -> Case:
     """The same case to a model that is told of no promotion, past or planned."""
     panel = case.panel
-    none = {"promotion": np.zeros_like(panel.promotion), "plan": np.zeros_like(panel.plan)}
-    return replace(case, panel=replace(panel, **none))
+    silent = replace(panel, promotion=np.zeros_like(panel.promotion), plan=np.zeros_like(panel.plan))
+    return replace(case, panel=silent)

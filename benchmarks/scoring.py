@@ -108,7 +108,7 @@ def coverage(case: Case, said: Said) -> dict[str, Any]:
     third = thirds(case)
     groups = {"all": np.full(len(third), True)}
     groups |= {name: third == k for k, name in enumerate(("low third", "middle third", "high third"))}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"group": group, "horizon": int(h)} | row
         for group, members in groups.items()
         for g, h in enumerate(case.horizons)
