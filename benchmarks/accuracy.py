@@ -46,12 +46,13 @@ def ours(case: Case, threads: int = 1) -> Said:
     rows = len(case.folds.series)
     mean = np.empty((rows, case.ahead))
     quantiles = np.empty((rows, len(case.horizons), len(LEVEL)))
-    halfway, model, begun = case.origins[len(case.origins) // 2], None, time.perf_counter()
+    halfway, report, begun = case.origins[len(case.origins) // 2], None, time.perf_counter()
     for origin in case.origins:
         panel = case.panel.until(int(origin))
-        if model is None or origin == halfway:
-            model = train(panel, case.ahead, threads=threads).model
-        demand = model.predict(panel, case.ahead)
+        if report is None or origin == halfway:
+            held = None if report is None else report.champion
+            report = train(panel, case.ahead, threads=threads, incumbent=held)
+        demand = report.model.predict(panel, case.ahead)
         at = np.flatnonzero(case.folds.origin == origin)
         mean[at] = np.diff(demand.mean, axis=1, prepend=0.0)
         quantiles[at] = demand.quantiles[:, case.horizons - 1][:, :, np.searchsorted(LEVELS, LEVEL)]

@@ -28,7 +28,7 @@ from ingestion.errors import Problem
 
 CELLS = 120_000  # most single periods that the model of steps learns from
 BLOCK = 4000  # pairs whose steps are laid out at once: memory is bounded by it
-BINS = 63
+BINS = 255
 STEP_SIGNS = {"planned": 1, "lift": 1}
 SUM_SIGNS = dict.fromkeys(features.PROMOTED, 1) | {"until_promotion": -1}
 Base = Literal["structure", "steps"]
@@ -112,7 +112,10 @@ class Gbm:
         names: tuple[str, ...],
         way: tuple[int, int],
     ) -> dict[str, lightgbm.Booster]:
-        """The mean as a multiple of the base; spread and one booster per raw quantile as multiples of it."""
+        """The mean as a multiple of the base; spread and one booster per raw quantile as multiples of theirs.
+
+        Theirs is the base with what the mean expects of the series' own promotions, which they do not see.
+        """
         table, target, weight = rows
         seed, threads = way
         common = self._common(len(target), seed)
@@ -121,24 +124,24 @@ class Gbm:
             "tweedie_variance_power": 1.2,
             "monotone_constraints": [SUM_SIGNS.get(name, 0) for name in names],
         }
-        boosters = {"mean": lightgbm.train(common | mean, _dataset(table, target, weight, names), self.trees)}
-        said = np.maximum(boosters["mean"].predict(table, num_threads=1), 1e-6)
+        booster = lightgbm.train(common | mean, _dataset(table, target, weight, names), self.trees)
+        said, lift = _said(booster, table)
         unplanned = _unplanned(names)
-        ratio = np.minimum(target / said, MOST_OFF)
-        shape = table[:, unplanned], weight, tuple(names[k] for k in unplanned)
+        narrow, fewer = table[:, unplanned], tuple(names[k] for k in unplanned)
+        ratio = target / lift
         data = {
             f"q{level}": ({"objective": "quantile", "alpha": level}, ratio, self.trees)
             for level in self.levels
         }
         off = {"objective": "tweedie", "tweedie_variance_power": 1.5}
-        data["spread"] = off, np.abs(ratio - 1.0), self.trees // 2
+        data["spread"] = off, np.abs(target - said) / lift, self.trees // 2
 
-        def fitted(more: dict[str, Any], target: np.ndarray, trees: int) -> lightgbm.Booster:
-            return lightgbm.train(common | more, _dataset(shape[0], target, *shape[1:]), trees)
+        def fitted(more: dict[str, Any], aim: np.ndarray, trees: int) -> lightgbm.Booster:
+            return lightgbm.train(common | more, _dataset(narrow, aim, weight, fewer), trees)
 
         with ThreadPoolExecutor(max(threads, 1)) as pool:
-            fits = {key: pool.submit(fitted, *way) for key, way in data.items()}
-            return boosters | {key: fit.result() for key, fit in fits.items()}
+            fits = {key: pool.submit(fitted, *one) for key, one in data.items()}
+            return {"mean": booster} | {key: fit.result() for key, fit in fits.items()}
 
     def _common(self, rows: int, seed: int) -> dict[str, Any]:
         return {
@@ -179,16 +182,17 @@ class FittedGbm:
         flat = rows.features.reshape(-1, rows.features.shape[2])
         narrow = flat[:, _unplanned((*features.NAMES, *columns_of(self.covariates)))]
 
-        def multiple(key: str, table: np.ndarray) -> np.ndarray:
-            return np.maximum(self.boosters[key].predict(table, num_threads=1), 0.0).reshape(base.shape)
-
-        mean = np.maximum(multiple("mean", flat), 1e-6) * base
-        answer = {key: multiple(key, narrow) * mean for key in self.boosters if key != "mean"}
+        said, lift = (part.reshape(base.shape) * base for part in _said(self.boosters["mean"], flat))
+        answer = {
+            key: np.maximum(booster.predict(narrow, num_threads=1), 0.0).reshape(base.shape) * lift
+            for key, booster in self.boosters.items()
+            if key != "mean"
+        }
         quantiles = np.stack([answer[f"q{level}"] for level in self.levels], axis=2)
         size = np.where(rows.summary.size > 0, rows.summary.size, 1.0)[:, None]
         return Prediction(
             horizons=horizons,
-            mean=mean,
+            mean=said,
             spread=_spread(answer["spread"], rows.summary, horizons),
             sales=rows.plain / size,
             levels=self.levels,
@@ -264,6 +268,22 @@ def _spread(learned: np.ndarray, summary: Summary, horizons: np.ndarray) -> np.n
     """
     own = summary.sd[:, None] * np.sqrt(horizons)[None, :]
     return np.maximum(np.sqrt(np.maximum(learned, 1e-9) * np.maximum(own, 1e-9)), 1e-9)
+
+
+def _said(booster: lightgbm.Booster, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(rows,) what the mean says, and what of it is owed to the series' own promotions: a multiple from 1."""
+    at = {name: features.NAMES.index(name) for name in features.PROMOTED}
+    planned = table[:, at["promotion"]] > 0
+    said = np.maximum(booster.predict(table, num_threads=1), 1e-6)
+    lift = np.ones(len(said))
+    if planned.any():
+        without = table[planned]
+        without[:, at["promotion_change"]] -= without[:, at["promotion"]]
+        without[:, at["until_promotion"]] = table[:, features.NAMES.index("horizon")].max() + 1.0  # never
+        without[:, [at["promotion"], at["promotion_first"], at["fresh"]]] = 0.0
+        plain = np.maximum(booster.predict(without, num_threads=1), 1e-6)
+        lift[planned] = np.maximum(said[planned] / plain, 1.0)
+    return said, lift
 
 
 def _unplanned(names: tuple[str, ...]) -> np.ndarray:
