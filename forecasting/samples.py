@@ -13,6 +13,7 @@ from forecasting.panel import Panel
 MOST_OFF = 15.0  # a target is cut at this multiple of its expectation: one such row must not steer a mean
 LEAST_SEEN = 0.75  # share of a window that must be observed for it to teach
 PER_PAIR = 3  # horizons drawn of each pair
+OFTEN = 1.5  # times that each pair may be drawn on average: few series have no more to tell
 
 
 def training_rows(
@@ -38,6 +39,7 @@ def training_pairs(panel: Panel, most: int, rng: np.random.Generator) -> tuple[n
     low = min(max(origin // 5, shortest), max(origin - 2, 0))
     low = max(low, origin - 3 * WINDOWS[name][-1])
     origins = np.unique(np.linspace(low, max(origin - 1, low), 100).astype(int))
+    most = min(most, int(OFTEN * panel.series * len(origins)))
     series, at = rng.integers(0, panel.series, most), rng.choice(origins, most)
     young = panel.first[series] > at - shortest // 3
     return series[~young], at[~young]
