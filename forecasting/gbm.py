@@ -27,6 +27,7 @@ from forecasting.steps import build_steps
 from ingestion.errors import Problem
 
 CELLS = 120_000  # most single periods that the model of steps learns from
+LEAST = 200  # rows to learn from
 BLOCK = 4000  # pairs whose steps are laid out at once: memory is bounded by it
 BINS = 255
 STEP_SIGNS = {"planned": 1, "lift": 1}
@@ -69,9 +70,9 @@ class Gbm:
         table, target, weight = targets_of(
             unfinished.path_of(panel, series, at, rows), panel, (at, rows), rng
         )
-        if len(target) < 200:
+        if len(target) < LEAST:
             raise Problem(
-                f"the global model needs at least 200 windows to learn from, found {len(target)}; "
+                f"the global model needs at least {LEAST} windows to learn from, found {len(target)}; "
                 "use a baseline, or load more history"
             )
         names = (*features.NAMES, *columns_of(covariates))
@@ -87,7 +88,7 @@ class Gbm:
         covariates = covariates_for(panel)
         tables, targets = [], []
         share = CELLS / max(len(pairs[0]) * horizon, 1)
-        for part in np.array_split(np.argsort(pairs[1], kind="stable"), -(-len(pairs[0]) // BLOCK)):
+        for part in np.array_split(np.argsort(pairs[1], kind="stable"), max(-(-len(pairs[0]) // BLOCK), 1)):
             series, at = pairs[0][part], pairs[1][part]
             built = build_steps(panel, series, at, horizon, covariates)
             actual = ahead_of(panel.quantity, series, at, horizon)
@@ -95,7 +96,12 @@ class Gbm:
             tables.append(built.features[used])
             targets.append(actual[used] / built.expected[used])
         names = (*steps.NAMES, *columns_of(covariates))
-        target = np.minimum(np.concatenate(targets), MOST_OFF)
+        target = np.minimum(np.concatenate([np.empty(0), *targets]), MOST_OFF)
+        if len(target) < LEAST:
+            raise Problem(
+                f"the model of single periods needs at least {LEAST} of them, found {len(target)}; "
+                "use a baseline, or load more history"
+            )
         more = {
             "objective": "tweedie",
             "tweedie_variance_power": 1.2,
@@ -205,7 +211,7 @@ class FittedGbm:
         if self.step is None:
             return rows.path
         path = np.empty_like(rows.path)
-        for part in np.array_split(np.argsort(origin, kind="stable"), -(-len(series) // BLOCK)):
+        for part in np.array_split(np.argsort(origin, kind="stable"), max(-(-len(series) // BLOCK), 1)):
             built = build_steps(panel, series[part], origin[part], path.shape[1], self.covariates)
             flat = built.features.reshape(-1, built.features.shape[2])
             multiple = np.maximum(self.step.predict(flat, num_threads=1), 0.0)
