@@ -99,6 +99,8 @@ def _near(ours: dict[str, Any], peers: Scores, part: str, limit: float) -> dict[
     against = f"in {cells[0]['windows']} windows of {cells[0]['of']}" if cells else ""
     against += f"; {best} misses {peers[best]['miss'][part]:.3f}" if best else ""
     closer = bool(best) and miss < peers[best]["miss"][part]
+    if closer and miss > limit:
+        against += ", so only closer than every peer"
     return {
         "what": f"miss of a level, {part}",
         "found": miss,
