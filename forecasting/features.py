@@ -32,8 +32,10 @@ WINDOW = (*STRUCTURE, *PROMOTED, *SEASON, *DAYS, *PEERS)
 NAMES = (*LAGS, *WINDOW)
 _B1, _B2, _B3 = (len(STRUCTURE), len(STRUCTURE + PROMOTED), len(STRUCTURE + PROMOTED + SEASON))
 _B4 = _B3 + len(DAYS)
+PEAK = 8.0  # most that the structural expectation takes a season for, and least, its inverse
 MOST = 20.0  # ratios are cut here: a series that had all but stopped tells nothing by a ratio of a thousand
 FRESH = 3  # first periods of a promotion, when customers hurry
+NEAR = {"day": 3, "week": 0, "month": 0}  # periods on either side that speak for the season of one
 # The structural expectation trusts half of the uplift that was estimated for a series: what is more, the
 # model learns, and may then be told never to expect less of a deeper promotion.
 TRUSTED = 0.5
@@ -70,6 +72,7 @@ class Ask(NamedTuple):
     """What rows of one origin are built for: series, row of each pair, horizons, lengths of windows.
 
     lengths: year, recent past, month and week, periods
+    near: periods on either side of one that speak for its season
     """
 
     series: np.ndarray
@@ -77,6 +80,7 @@ class Ask(NamedTuple):
     origin: int
     horizons: np.ndarray
     lengths: tuple[int, int, int, int]
+    near: int
     prices_planned: bool
 
 
@@ -155,7 +159,7 @@ def asked(
         row = np.flatnonzero(origin == at)
         course = peers_at(panel, groups, int(at), int(horizons[-1]))
         lifts = lifts_at(panel, groups, int(at))
-        ask = Ask(series[row], row, int(at), horizons, lengths, panel.prices_planned)
+        ask = Ask(series[row], row, int(at), horizons, lengths, NEAR[name], panel.prices_planned)
         found.append(
             (ask, Common(groups, size, member, course, span_of(panel), lifts, len(panel.event_names)))
         )
@@ -165,13 +169,16 @@ def asked(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: _Out) -> None:
     courses = group_features(common, ask)
+    ratios = group_seasons(common, ask)
     for k in range(len(ask.series)):
         i, r = ask.series[k], ask.row[k]
         planned = planned_of(arrays, i, ask.origin, ask.horizons[-1])
+        past = past_usual(arrays, i, base.uplift[r], ask.origin)
+        season = seasons_ahead(past, common, ask, i, ratios)[:, 2]
         rows = out.features[r]
-        _demand_ahead(arrays, ask, base, (i, r), planned, out)
+        _demand_ahead(arrays, ask, base, (i, r), (planned, season), out)
         _promotion_ahead(arrays, ask, i, planned, rows[:, _B1:_B2])
-        _season(arrays, common, ask, i, courses, rows[:, _B2:_B3])
+        _season(past, common, ask, i, courses, rows[:, _B2:_B3])
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
         _peers(common, i, courses, rows)
 
@@ -225,18 +232,66 @@ def group_features(common: Common, ask: Ask) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def group_seasons(common: Common, ask: Ask) -> np.ndarray:
+    """(2, groups, H) seasonal ratio of all series and of each category around each single period ahead."""
+    year, _, month, _ = ask.lengths
+    course, last = common.course, ask.horizons[-1]
+    out = np.full((2, course.shape[2], last), np.nan)
+    for k in range(2):
+        for g in range(course.shape[2]):
+            for h in range(last):
+                window = (h - ask.near, h + ask.near + 1)
+                out[k, g, h] = group_ratio(course[0, k, g], common.span, window, year, month)
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def past_usual(arrays: Arrays, i: int, uplift: float, origin: int) -> tuple[np.ndarray, np.ndarray]:
+    """Demand of a series up to an origin, and what a level of one would have sold with its promotions."""
+    return arrays.quantity[i, : origin + 1], 1.0 + uplift * arrays.promotion[i, : origin + 1]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def seasons_ahead(
+    past: tuple[np.ndarray, np.ndarray], common: Common, ask: Ask, i: int, ratios: np.ndarray
+) -> np.ndarray:
+    """(H, 4) seasonal ratios of a series around each single period ahead: as in `season.Season`, cut."""
+    year, _, month, _ = ask.lengths
+    kind = 1 if common.groups[1, i] >= 0 else 0
+    levels = levels_before(*past, ask.origin, year, month)
+    out = np.empty((ask.horizons[-1], 4))
+    for h in range(len(out)):
+        t = ask.origin + 1 + h
+        window = (t - ask.near, t + ask.near + 1, ask.origin)
+        found = season_of(past, levels, window, year, ratios[kind, common.groups[kind, i], h])
+        out[h, 0], out[h, 1] = min(found.own, MOST), found.firm
+        out[h, 2], out[h, 3] = min(max(found.soft, 1.0 / PEAK), PEAK), found.group
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _demand_ahead(
-    arrays: Arrays, ask: Ask, base: Base, pair: tuple[int, int], planned: np.ndarray, out: _Out
+    arrays: Arrays,
+    ask: Ask,
+    base: Base,
+    pair: tuple[int, int],
+    ahead: tuple[np.ndarray, np.ndarray],
+    out: _Out,
 ) -> None:
-    """The expected path, what was observed of it, and the same number of periods just passed."""
+    """The expected path, what was observed of it, and the same number of periods just passed.
+
+    ahead: (H,) promotion planned, and the seasonal ratio
+    """
     (i, r), at, length = pair, ask.origin, arrays.quantity.shape[1]
+    planned, season = ahead
     demand, week, uplift = arrays.quantity[i], base.profile[r], base.uplift[r]
     level, size = base.level[r], base.size[r]
     plain, weight, seen, total, back_total, back_weight, j = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
     for h in range(1, ask.horizons[-1] + 1):
         t, back = at + h, at + 1 - h
-        factor = week[arrays.phase[t]] * (1.0 + TRUSTED * uplift * planned[h - 1])
-        plain += week[arrays.phase[t]]
+        usual = week[arrays.phase[t]] * season[h - 1]
+        factor = usual * (1.0 + TRUSTED * uplift * planned[h - 1])
+        plain += usual
         weight += factor
         out.path[r, h - 1] = level * weight
         if t < length and np.isfinite(demand[t]):
@@ -283,16 +338,21 @@ def _promotion_ahead(arrays: Arrays, ask: Ask, i: int, planned: np.ndarray, feat
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _season(
-    arrays: Arrays, common: Common, ask: Ask, i: int, courses: np.ndarray, features: np.ndarray
+    past: tuple[np.ndarray, np.ndarray],
+    common: Common,
+    ask: Ask,
+    i: int,
+    courses: np.ndarray,
+    features: np.ndarray,
 ) -> None:
     """The same window in earlier years over the weeks that led up to it, of the series and of its group."""
     year, _, month, _ = ask.lengths
     kind = 1 if common.groups[1, i] >= 0 else 0
-    levels = levels_before(arrays.quantity[i], ask.origin, year, month)
+    levels = levels_before(*past, ask.origin, year, month)
     for j in range(len(ask.horizons)):
         window = (ask.origin + 1, ask.origin + 1 + ask.horizons[j], ask.origin)
         ratio = courses[kind, common.groups[kind, i], j, 1]
-        found = season_of(arrays.quantity[i], levels, window, year, ratio)
+        found = season_of(past, levels, window, year, ratio)
         f = features[j]
         f[0], f[1], f[2], f[3] = min(found.own, MOST), found.firm, found.soft, found.group
 

@@ -25,24 +25,44 @@ class Season(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def levels_before(demand: np.ndarray, origin: int, year: int, month: int) -> tuple[float, float]:
-    """Mean per period in the `month` periods up to the origin, one year and two years before."""
-    one = mean_of(demand, origin + 1 - year - month, origin + 1 - year)
-    return one, mean_of(demand, origin + 1 - 2 * year - month, origin + 1 - 2 * year)
+def levels_before(
+    demand: np.ndarray, usual: np.ndarray, origin: int, year: int, month: int
+) -> tuple[float, float]:
+    """Demand per usual period in the `month` periods up to the origin, one year and two years before.
+
+    usual: (t,) what an ordinary level of one would have sold in each period, promotions and all
+    """
+    one = _level(demand, usual, origin + 1 - year - month, origin + 1 - year)
+    return one, _level(demand, usual, origin + 1 - 2 * year - month, origin + 1 - 2 * year)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _level(demand: np.ndarray, usual: np.ndarray, low: int, high: int) -> float:
+    total, weight = 0.0, 0.0
+    for t in range(max(low, 0), high):
+        if np.isfinite(demand[t]):
+            total += demand[t]
+            weight += usual[t]
+    return total / weight if weight > 0.0 else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def season_of(
-    demand: np.ndarray, levels: tuple[float, float], window: tuple[int, int, int], year: int, group: float
+    past: tuple[np.ndarray, np.ndarray],
+    levels: tuple[float, float],
+    window: tuple[int, int, int],
+    year: int,
+    group: float,
 ) -> Season:
     """Ratios of the window [low, high) as seen at an origin.
 
-    levels: units per period before each of the earlier windows; NaN unknown
+    past: demand and `usual` as in `levels_before`
+    levels: units per usual period before each of the earlier windows; NaN unknown
     window: low, high and the origin, numbers of periods
     group: ratio of like series, NaN unknown
     """
-    low, high, origin = window
-    total, usual = 0.0, 0.0
+    (demand, usual), (low, high, origin) = past, window
+    total, weight = 0.0, 0.0
     for back in range(1, YEARS + 1):
         level = levels[back - 1]
         if not level >= 0.0:
@@ -50,11 +70,11 @@ def season_of(
         for t in range(max(low - back * year, 0), min(high - back * year, origin + 1)):
             if np.isfinite(demand[t]):
                 total += demand[t]
-                usual += level
+                weight += level * usual[t]
     prior = group if np.isfinite(group) else 1.0
-    own = total / usual if usual > 0.0 else np.nan
-    firm = (total + FIRM * prior) / (usual + FIRM)
-    soft = (total + SOFT * prior) / (usual + SOFT)
+    own = total / weight if weight > 0.0 else np.nan
+    firm = (total + FIRM * prior) / (weight + FIRM)
+    soft = (total + SOFT * prior) / (weight + SOFT)
     return Season(own, firm, soft, group)
 
 

@@ -12,12 +12,22 @@ from numba import njit
 
 from forecasting.arrays import Arrays, arrays_of, mean_of
 from forecasting.covariates import around
-from forecasting.features import MOST, TRUSTED, Ask, Base, Common, asked, planned_of
+from forecasting.features import (
+    MOST,
+    TRUSTED,
+    Ask,
+    Base,
+    Common,
+    asked,
+    group_seasons,
+    past_usual,
+    planned_of,
+    seasons_ahead,
+)
 from forecasting.history import LAGS, Summary, summarise
 from forecasting.occasions import names_of
 from forecasting.panel import Panel
 from forecasting.peers import GROUPINGS, others
-from forecasting.season import group_ratio, levels_before, season_of
 
 PLACE = ("step", "weekday_factor", "weekday", "same_4", "same_8")
 PROMOTED = (
@@ -36,7 +46,6 @@ _B1, _B2, _B3 = len(PLACE), len(PLACE + PROMOTED), len(PLACE + PROMOTED + SEASON
 _B4 = _B3 + len(DAYS)
 LONG = 30  # periods after which a promotion, or the time without one, is only long
 FLAGS = (7, 14, 28)  # periods before the step in which promoted ones are counted
-SMOOTH = {"day": 3, "week": 0, "month": 0}  # periods on either side that speak for the season of a step
 
 
 @dataclass(frozen=True)
@@ -63,34 +72,35 @@ def build_steps(
     features[:, :, : len(LAGS)] = summary.lags[:, None, :]
     expected = np.zeros((len(series), horizon))
     base = Base(summary.level, summary.profile, summary.uplift, summary.size)
-    arrays, smooth = arrays_of(panel), SMOOTH[panel.period.name]
+    arrays = arrays_of(panel)
     if covariates:
         features[:, :, len(NAMES) :] = around(panel, covariates, (series, origin), ahead, window=False)
     own = features[:, :, len(LAGS) : len(NAMES)]
     for ask, common in asked(panel, series, origin, ahead):
-        _fill(arrays, common, ask, base, smooth, (own, expected))
+        _fill(arrays, common, ask, base, (own, expected))
     return Steps(summary, features, expected)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(
-    arrays: Arrays, common: Common, ask: Ask, base: Base, smooth: int, out: tuple[np.ndarray, np.ndarray]
-) -> None:
+def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: tuple[np.ndarray, np.ndarray]) -> None:
     features, expected = out
-    season = _group_season(common, ask, smooth)
+    ratios = group_seasons(common, ask)
     for k in range(len(ask.series)):
         i, r = ask.series[k], ask.row[k]
         planned = planned_of(arrays, i, ask.origin, ask.horizons[-1])
         rows = features[r]
         _place(arrays, ask, base, (i, r), rows[:, :_B1])
         _promotion(arrays, ask, base, (i, r), planned, rows[:, _B1:_B2])
-        _season(arrays, common, ask, i, (smooth, season), rows[:, _B2:_B3])
+        rows[:, _B2:_B3] = seasons_ahead(
+            past_usual(arrays, i, base.uplift[r], ask.origin), common, ask, i, ratios
+        )
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
         for g in range(common.groups.shape[0]):
             if common.groups[g, i] >= 0:
                 _others(common, g, i, planned, rows[:, _B4 + g])
         for h in range(len(ask.horizons)):
-            expected[r, h] = base.level[r] * rows[h, 1] * (1.0 + TRUSTED * base.uplift[r] * planned[h])
+            usual = base.level[r] * rows[h, 1] * rows[h, _B2 + 2]
+            expected[r, h] = usual * (1.0 + TRUSTED * base.uplift[r] * planned[h])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -100,20 +110,6 @@ def _others(common: Common, k: int, i: int, planned: np.ndarray, out: np.ndarray
     for h in range(len(planned)):
         share, own = common.course[1, k, g, common.span + h], 1.0 if planned[h] > 0.0 else 0.0
         out[h] = others(share, own, float(common.size[k, g])) if common.member[i] else share
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _group_season(common: Common, ask: Ask, smooth: int) -> np.ndarray:
-    """(groupings, groups, H) seasonal ratio of each group around each step; of categories, else of all."""
-    year, _, month, _ = ask.lengths
-    course = common.course
-    out = np.full((2, course.shape[2], len(ask.horizons)), np.nan)
-    for k in range(2):
-        for g in range(course.shape[2]):
-            for h in range(len(ask.horizons)):
-                window = (h - smooth, h + smooth + 1)
-                out[k, g, h] = group_ratio(course[0, k, g], common.span, window, year, month)
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -181,23 +177,6 @@ def _rates(arrays: Arrays, ask: Ask, base: Base, pair: tuple[int, int]) -> tuple
             weight[k] += base.profile[r][arrays.phase[t]]
     rates = total / weight / base.level[r]
     return min(rates[0], MOST), min(rates[1], MOST)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _season(
-    arrays: Arrays, common: Common, ask: Ask, i: int, season: tuple[int, np.ndarray], features: np.ndarray
-) -> None:
-    year, _, month, _ = ask.lengths
-    smooth, groups = season
-    kind = 1 if common.groups[1, i] >= 0 else 0
-    levels = levels_before(arrays.quantity[i], ask.origin, year, month)
-    for h in range(len(ask.horizons)):
-        t = ask.origin + 1 + h
-        ratio = groups[kind, common.groups[kind, i], h]
-        window = (t - smooth, t + smooth + 1, ask.origin)
-        found = season_of(arrays.quantity[i], levels, window, year, ratio)
-        f = features[h]
-        f[0], f[1], f[2], f[3] = min(found.own, MOST), found.firm, found.soft, found.group
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
