@@ -4,6 +4,7 @@ It owns the features that depend on the window ahead: its composition, promotion
 and what like series do. All are free of scale: demand is measured against the structural expectation.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -148,22 +149,18 @@ def build_rows(
 
 def asked(
     panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
-) -> list[tuple[Ask, Common]]:
+) -> Iterator[tuple[Ask, Common]]:
     """The pairs by origin, with what all series have in common there."""
     groups, name = groups_of(panel), panel.period.name
-    member = members_of(groups)
+    member = members_of(panel)
     size = np.stack([np.bincount(g[member & (g >= 0)], minlength=groups.max(initial=0) + 1) for g in groups])
     lengths = (YEAR[name], WINDOWS[name][2], WINDOWS[name][3], WINDOWS[name][0])
-    found = []
     for at in np.unique(origin):
         row = np.flatnonzero(origin == at)
-        course = peers_at(panel, groups, int(at), int(horizons[-1]))
-        lifts = lifts_at(panel, groups, int(at))
+        course = peers_at(panel, int(at), int(horizons[-1]))
+        lifts = lifts_at(panel, int(at))
         ask = Ask(series[row], row, int(at), horizons, lengths, NEAR[name], panel.prices_planned)
-        found.append(
-            (ask, Common(groups, size, member, course, span_of(panel), lifts, len(panel.event_names)))
-        )
-    return found
+        yield ask, Common(groups, size, member, course, span_of(panel), lifts, len(panel.event_names))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -79,10 +79,15 @@ def summarise(panel: Panel, series: np.ndarray, origin: np.ndarray) -> Summary:
     for at in np.unique(origin):
         rows = np.flatnonzero(origin == at)
         end = int(at) + 1
-        pool = pool_of(arrays, max(end - YEAR[name], 0), end, phases)
+        pool = _pool_at(panel, end, phases)
         _summaries(arrays, np.stack([series[rows], rows]), end, (pool, windows, MEMORY[name]), out)
     level, uplift, size, rate, sd = out.numbers.T
     return Summary(series, origin, level, out.profile, uplift, size, rate, sd, out.lags)
+
+
+def _pool_at(panel: Panel, end: int, phases: int) -> Pool:
+    low = max(end - YEAR[panel.period.name], 0)
+    return panel.memo.once(("pool", end), lambda: pool_of(arrays_of(panel), low, end, phases))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

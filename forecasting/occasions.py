@@ -10,25 +10,30 @@ from numba import njit
 from forecasting.arrays import Arrays, arrays_of
 from forecasting.history import YEAR
 from forecasting.panel import Panel
-from forecasting.peers import members_of
+from forecasting.peers import groups_of, members_of
 
 YEARS = 3  # of history in which a name is looked for
 NEAR = {"day": 28, "week": 6, "month": 3}  # periods on either side that a day is compared with
 DOUBT = 0.5  # days without effect that are added to those seen
 
 
-def lifts_at(panel: Panel, groups: np.ndarray, origin: int) -> np.ndarray:
+def lifts_at(panel: Panel, origin: int) -> np.ndarray:
     """(groups, names + 1) demand on days of each name over demand around them, from what was over then.
 
-    groups: (groupings, n) as `peers.groups_of`; the second, categories, is used where there is one
-    Names are those of `panel.event_names`, then those of the calendar; column 0 is an ordinary day, 1.
+    Groups are the categories where there are any, else all series are one. Names are those of
+    `panel.event_names`, then those of the calendar; column 0 is an ordinary day, 1.
     """
+    return panel.memo.once(("lifts", origin), lambda: _lifts_of(panel, origin))
+
+
+def _lifts_of(panel: Panel, origin: int) -> np.ndarray:
+    groups = groups_of(panel)
     group = groups[1] if (groups[1] >= 0).any() else groups[0]
     names = len(panel.event_names) + len(panel.calendar.occasions)
     out = np.ones((int(group.max(initial=0)) + 1, names + 1))
     if names:
         low = max(origin + 1 - YEARS * YEAR[panel.period.name], 0)
-        members = np.flatnonzero(members_of(groups) & (group >= 0))
+        members = np.flatnonzero(members_of(panel) & (group >= 0))
         around = (low, origin + 1, NEAR[panel.period.name], len(panel.event_names))
         _lifts(arrays_of(panel), group, members, around, out)
     return out

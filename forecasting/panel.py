@@ -6,6 +6,7 @@ were known at the as-of date; every model reads the panel and nothing else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from forecasting import plans as planning
 from forecasting.calendar import Calendar, build_calendar
 from forecasting.cells import Cells, pairs_of
+from forecasting.memo import Memo
 from forecasting.reach import LONG_AGO, Grid
 from forecasting.series import covariates_of, find_series
 from forecasting.shelves import MEMORY, absent_of, check_words, demand_of
@@ -95,6 +97,11 @@ class Panel:
     def horizon(self) -> int:
         """Periods of known future, H."""
         return self.plan.shape[1] - self.length
+
+    @cached_property
+    def memo(self) -> Memo:
+        """What was found out about this very panel; a changed one begins with an empty memo."""
+        return Memo()
 
     @property
     def observed(self) -> np.ndarray:

@@ -19,6 +19,10 @@ OBSERVED = {"day": 14, "week": 8, "month": 6}  # periods before a series' mean i
 
 def groups_of(panel: Panel) -> np.ndarray:
     """(groupings, n) number of each series' group; -1 where a grouping puts all into one, or each alone."""
+    return panel.memo.once("groups", lambda: _groups(panel))
+
+
+def _groups(panel: Panel) -> np.ndarray:
     out = np.full((len(GROUPINGS), panel.series), -1, dtype=np.int64)
     out[0] = 0
     for k, name in enumerate(GROUPINGS[1:], start=1):
@@ -30,8 +34,13 @@ def groups_of(panel: Panel) -> np.ndarray:
     return out
 
 
-def members_of(groups: np.ndarray) -> np.ndarray:
+def members_of(panel: Panel) -> np.ndarray:
     """(n,) bool, the series whose mean is their groups' course: enough of each group, the same every time."""
+    return panel.memo.once("members", lambda: draw_members(groups_of(panel)))
+
+
+def draw_members(groups: np.ndarray) -> np.ndarray:
+    """(n,) bool, MOST series of all, and LEAST of each group where it has so many."""
     n = groups.shape[1]
     order = np.random.default_rng(0).permutation(n)
     chosen = np.zeros(n, dtype=bool)
@@ -49,15 +58,20 @@ def span_of(panel: Panel) -> int:
     return 2 * YEAR[panel.period.name] + YEAR[panel.period.name] // 6
 
 
-def peers_at(panel: Panel, groups: np.ndarray, origin: int, horizon: int) -> np.ndarray:
+def peers_at(panel: Panel, origin: int, horizon: int) -> np.ndarray:
     """(2, groupings, groups, span + horizon) what each group did up to `origin` and plans after it.
 
     First the mean over series of demand as a multiple of the series' own mean, NaN after the origin; then
     the share of the series that is promoted, as it happened and, after the origin, as it was planned then.
     """
-    span, name = span_of(panel), panel.period.name
+    return panel.memo.once(("peers", origin, horizon), lambda: _courses(panel, origin, horizon))
+
+
+def _courses(panel: Panel, origin: int, horizon: int) -> np.ndarray:
+    groups, span = groups_of(panel), span_of(panel)
     out = np.full((2, len(groups), int(groups.max(initial=0)) + 1, span + horizon), np.nan)
-    _peers(arrays_of(panel), groups, np.flatnonzero(members_of(groups)), (origin, span, OBSERVED[name]), out)
+    at = (origin, span, OBSERVED[panel.period.name])
+    _peers(arrays_of(panel), groups, np.flatnonzero(members_of(panel)), at, out)
     return out
 
 

@@ -166,6 +166,7 @@ def _try_all(run: _Run, candidates: tuple[Forecaster, ...]) -> dict[str, _Tried]
     """Each candidate fitted before the folds, and what it says about them."""
     tried = {}
     panel, folds = run.panel, run.folds
+    past = panel.until(folds.fitted)
     for candidate in candidates:
         short = folds.fitted + 1 < LEAST_PERIODS[panel.period.name]
         if short and candidate.name not in KINDS:
@@ -173,7 +174,7 @@ def _try_all(run: _Run, candidates: tuple[Forecaster, ...]) -> dict[str, _Tried]
             continue
         begun = time.process_time()
         try:
-            fitted = candidate.fit(panel, folds.fitted, *run.way)
+            fitted = candidate.fit(past, folds.fitted, *run.way)
             said = fitted.predict(panel, folds.series, folds.origin, folds.horizons)
         except Problem as reason:
             log.info("%s is not tried: %s", candidate.name, reason)

@@ -1,5 +1,7 @@
 """The checks that every model passes, and the series that cannot speak for themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -140,7 +142,7 @@ def test_an_ensemble_passes_through_files_and_answers_as_before(panel: Panel, tm
 def test_the_sum_of_a_promoted_window_is_larger(panel: Panel):
     model = fit(Gbm(pairs=5000, trees=40), panel)
     plain, promoted = np.zeros_like(panel.plan), np.ones_like(panel.plan)
-    low, high = (model.predict(Panel(**{**vars(panel), "plan": plan}), 14) for plan in (plain, promoted))
+    low, high = (model.predict(replace(panel, plan=plan), 14) for plan in (plain, promoted))
     busy = slice(6, 12)
     assert (high.mean[busy, -1] > 1.3 * low.mean[busy, -1]).all()
     assert (high.mean >= low.mean).all()

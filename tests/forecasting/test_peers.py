@@ -10,7 +10,7 @@ from forecasting import peers
 from forecasting.features import NAMES, build_rows
 from forecasting.occasions import DOUBT, lifts_at
 from forecasting.panel import Panel
-from forecasting.peers import GROUPINGS, groups_of, members_of, peers_at, span_of
+from forecasting.peers import GROUPINGS, draw_members, groups_of, peers_at, span_of
 
 HORIZONS = np.array([1, 3, 7, 14])
 ORIGINS = (300, 622, 627, 799)
@@ -56,7 +56,7 @@ def test_a_group_moves_as_the_mean_of_its_series_measured_by_their_own_means(yea
     span = span_of(years)
     demand = pd.DataFrame(years.quantity[:, max(at + 1 - span, 0) : at + 1].astype(float))
     multiple = demand.div(demand.mean(axis=1), axis=0)
-    course = peers_at(years, groups_of(years), at, 14)
+    course = peers_at(years, at, 14)
     assert course.shape == (2, len(GROUPINGS), 2, span + 14)
     seen = slice(span - demand.shape[1], span)
     for g in range(2):
@@ -85,10 +85,10 @@ def test_a_group_of_one_is_none_and_neither_is_one_of_everything(years: Panel):
 def test_of_many_series_enough_of_each_group_are_members_every_time(monkeypatch):
     monkeypatch.setattr(peers, "MOST", 100)
     groups = np.stack([np.zeros(1000, int), np.where(np.arange(1000) < 40, 1, 0)])
-    chosen = members_of(groups)
+    chosen = draw_members(groups)
     assert 100 <= chosen.sum() <= 100 + 2 * 30
     assert chosen[:40].sum() >= 30
-    np.testing.assert_array_equal(chosen, members_of(groups))
+    np.testing.assert_array_equal(chosen, draw_members(groups))
 
 
 def naive_lift(panel: Panel, members: range, name: int, at: int) -> float:
@@ -115,7 +115,7 @@ def naive_lift(panel: Panel, members: range, name: int, at: int) -> float:
 @pytest.mark.parametrize("at", [100, 799])
 def test_lifts_of_named_days_match_a_naive_loop(years: Panel, at: int):
     assert len(years.event_names) == EVENTS
-    lifts = lifts_at(years, groups_of(years), at)
+    lifts = lifts_at(years, at)
     assert (lifts[:, 0] == 1).all()
     assert (lifts[:, 1:] != 1).any()
     for g in range(2):
@@ -126,7 +126,7 @@ def test_lifts_of_named_days_match_a_naive_loop(years: Panel, at: int):
 def test_a_window_gets_the_lifts_of_the_names_that_are_known(years: Panel):
     at, names = 180, NAMES.index("occasion_lift")
     rows = build_rows(years, np.arange(8), np.full(8, at), np.arange(1, 29))
-    lifts = lifts_at(years, groups_of(years), at)
+    lifts = lifts_at(years, at)
     for i in range(8):
         event, known = (
             part[years.event_of[i], at + 1 : at + 29] for part in (years.event, years.event_known)

@@ -1,5 +1,6 @@
 """Real histories: promotions in waves, shelves empty half of the time, weeks with 60% zeros."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +67,7 @@ def test_promotions_known_ahead_move_the_forecast(shared_data: Path):
     panel = pasta(shared_data)
     model = train(panel, threads=1, candidates=QUICK).model
     ahead = panel.plan[:, panel.length :]
-    cut = Panel(
-        **{**vars(panel), "plan": np.where(np.arange(panel.plan.shape[1]) < panel.length, panel.plan, 0)}
-    )
+    cut = replace(panel, plan=np.where(np.arange(panel.plan.shape[1]) < panel.length, panel.plan, 0))
     with_plan, without = (model.predict(one, 14).mean[:, -1] for one in (panel, cut))
     often = ahead.mean(axis=1) > 0.7
     assert with_plan[often].sum() > 1.2 * without[often].sum()

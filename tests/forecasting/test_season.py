@@ -28,7 +28,7 @@ def naive(demand: np.ndarray, at: int, window: range) -> tuple[float, float]:
 def test_the_features_of_a_window_are_the_naive_ratios(years: Panel, at: int):
     series, horizons = np.arange(years.series), np.array([7, 28])
     rows = build_rows(years, series, np.full_like(series, at), horizons)
-    course = peers_at(years, groups_of(years), at, 28)[0, 1]
+    course = peers_at(years, at, 28)[0, 1]
     for i in series:
         group = course[groups_of(years)[1, i]]
         for j, h in enumerate(horizons):

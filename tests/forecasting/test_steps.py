@@ -8,7 +8,6 @@ import pytest
 from forecasting.features import TRUSTED, build_rows
 from forecasting.occasions import lifts_at
 from forecasting.panel import Panel
-from forecasting.peers import groups_of
 from forecasting.season import FIRM
 from forecasting.steps import NAMES, Steps, build_steps
 
@@ -106,7 +105,7 @@ def test_rates_with_and_without_promotion(years: Panel, pairs, steps: Steps):
 
 
 def test_season_names_and_others_around_a_step(years: Panel, pairs, steps: Steps):
-    lifts = {at: lifts_at(years, groups_of(years), at) for at in ORIGINS}
+    lifts = {at: lifts_at(years, at) for at in ORIGINS}
     holiday, occasion = years.calendar.holiday[0], years.calendar.occasion[0]
     for k, (i, at) in enumerate(zip(*pairs, strict=True)):
         event = np.where(years.event_known <= at, years.event, 0)[years.event_of[i]]
