@@ -13,8 +13,9 @@ import pandas as pd
 
 from ingestion.periods import Period
 from optimization.contract import promised_pmf, read_terms, spread_of
+from optimization.drift import wander, yearly_drift
 from optimization.pooling import MIDDLE, pool
-from optimization.receipts import observe
+from optimization.receipts import HALF_LIFE, observe
 
 log = logging.getLogger(__name__)
 LEVELS = [[], ["supplier"], ["supplier", "location"], ["supplier", "location", "sku"]]
@@ -112,7 +113,7 @@ def learn_lead_times(
     as_of: pd.Timestamp,
     *,
     default_days: float = 14.0,
-    half_life_days: float = 365.0,
+    half_life_days: float = HALF_LIFE,
 ) -> LeadTimes:
     """Learn the lead times of the rows of `sourcing` from what is known at the end of the period `as_of`.
 
@@ -146,7 +147,8 @@ def learn_lead_times(
     width = pools.pmf[0].shape[1] if pools.pmf else promised.shape[1]
     promised = np.pad(promised, ((0, 0), (0, width - promised.shape[1])))
     stacked = [*pools.pmf, *[promised[:0]] * (len(LEVELS) - len(pools.pmf)), promised]
-    distributions, which = _compact(stacked, level, group)
+    drift = yearly_drift(rows, period.end(as_of))
+    distributions, which = _compact(stacked, level, group, drift)
     counts = [*pools.events, *[np.zeros(0)] * (len(LEVELS) - len(pools.events)), np.zeros(len(terms))]
     late = rows[rows["late"].notna()].reset_index(drop=True)
     earliest = int(late["late"].min()) if len(late) else 0
@@ -196,12 +198,18 @@ def _starts(terms: pd.DataFrame, promised: np.ndarray) -> pd.DataFrame:
 
 
 def _compact(
-    stacked: list[np.ndarray], level: np.ndarray, group: np.ndarray
+    stacked: list[np.ndarray], level: np.ndarray, group: np.ndarray, drift: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The distributions in use, each once and without an empty tail, and the one of each row."""
+    """The distributions in use, each once and without an empty tail, and the one of each row.
+
+    All but the last part of `stacked` come from receipts, and next year's may have drifted from them.
+    """
     offset = np.concatenate([[0], np.cumsum([len(part) for part in stacked])])
     used, which = np.unique(offset[level] + group, return_inverse=True)
-    rows = np.concatenate(stacked)[used]
+    known = np.concatenate(stacked)[used]
+    learned = used < offset[-2]
+    rows = wander(known, drift)
+    rows[~learned] = np.pad(known[~learned], ((0, 0), (0, rows.shape[1] - known.shape[1])))
     rows, again = np.unique(rows, axis=0, return_inverse=True)
     last = np.flatnonzero((rows > TINY).any(axis=0)).max(initial=0) + 1
     rows = np.ascontiguousarray(rows[:, :last])

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ingestion.periods import Period
 from optimization.lead_time import LeadTimes, learn_lead_times
-from optimization.receipts import first_start, open_lines, whole_periods
+from optimization.receipts import HALF_LIFE, first_start, open_lines, whole_periods
 
 SERIES = ["sku", "location"]
 LIKELY = 0.5  # chance of coming in time from which an open order counts
@@ -133,7 +133,7 @@ def expect_arrivals(
     steps: int,
     *,
     default_days: float = 14.0,
-    half_life_days: float = 365.0,
+    half_life_days: float = HALF_LIFE,
 ) -> Inbound:
     """Open orders as known at the end of the period `as_of`, and their arrival over the next `steps` periods.
 

@@ -13,7 +13,9 @@ from ingestion.periods import Period
 
 LINE = ["order_id", "line", "sku", "location", "supplier"]
 COLUMNS = [*LINE, "kind", "quantity", "ordered_on", "promised_on", "received_on", "received_quantity"]
-KNOWN = ["supplier", "location", "sku", "ordered_on", "periods", "late", "received", "weight"]
+KNOWN = ["order_id", "supplier", "location", "sku", "ordered_on", "received_on"]
+KNOWN += ["periods", "late", "received", "weight"]
+HALF_LIFE = 180.0  # days after which an order counts half
 SHORT = 0.05  # share of a line that may be missing from a delivery that closes it
 
 
@@ -21,9 +23,10 @@ SHORT = 0.05  # share of a line that may be missing from a delivery that closes 
 class Observations:
     """What the orders say about lead times.
 
-    rows: supplier, location, sku, ordered_on; periods: whole periods taken (received) or survived so far
-        (open: the lead time is longer); late: the same against the promise (NaN without one, negative
-        when early); received: bool; weight: share of the line × recency, in (0, 1]
+    rows: order_id, supplier, location, sku, ordered_on, received_on (NaT = open); periods: whole periods
+        taken (received) or survived so far (open: the lead time is longer); late: the same against the
+        promise (NaN without one, negative when early); received: bool; weight: share of the line ×
+        recency, in (0, 1]
     set_aside: rows that cannot be used, by reason
     """
 
@@ -62,7 +65,7 @@ def observe(
     supply_orders: pd.DataFrame,
     period: Period,
     as_of: pd.Timestamp,
-    half_life_days: float = 365.0,
+    half_life_days: float = HALF_LIFE,
     longest_days: float = 1096.0,
 ) -> Observations:
     """Turn order lines into lead-time observations as known at the end of the period `as_of`.

@@ -1,5 +1,6 @@
 """Lead times: censoring, shrinkage, contracts, dirty and partial receipts, real deliveries."""
 
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -7,18 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import norm
 
 from ingestion.errors import Problem
 from ingestion.loading import load
 from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
+from optimization.drift import moves, wander, yearly_drift
 from optimization.lead_time import learn_lead_times
 from optimization.pooling import stretch
 from optimization.position import expect_arrivals
 from optimization.receipts import observe, open_lines
 
 DAY = Period("day")
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "lead_times.py"
 AS_OF = pd.Timestamp("2024-06-30")
 KEY = {"sku": "a", "location": "x", "supplier": "s"}
 
@@ -70,8 +72,8 @@ def test_many_receipts_speak_for_themselves_and_few_lean_on_others():
 
 
 def test_recent_receipts_count_more():
-    orders = table(*[order(20, ago=900) for _ in range(20)], *[order(5, ago=60) for _ in range(20)])
-    assert learn(orders, half_life_days=90).mean < 6
+    orders = table(*[order(20, ago=400) for _ in range(20)], *[order(5, ago=60) for _ in range(20)])
+    assert learn(orders, half_life_days=60).mean < 6
     assert_allclose(learn(orders).mean, 12.5)
 
 
@@ -222,54 +224,68 @@ def test_a_certain_promise_is_kept_and_overdue_means_next():
     assert arrivals(overdue, sourcing=sourcing, steps=14).arrival[0].sum() == pytest.approx(1)
 
 
-def scms(folder) -> pd.DataFrame:
-    raw = pd.read_csv(folder / "scms_deliveries.csv.gz")
-    ordered = pd.to_datetime(raw["PO Sent to Vendor Date"], format="%m/%d/%y", errors="coerce")
-    return pd.DataFrame(
-        {
-            "order_id": raw["PO / SO #"],
-            "line": raw["ID"].astype(str),
-            "sku": raw["Item Description"],
-            "location": raw["Country"],
-            "supplier": raw["Vendor"],
-            "quantity": raw["Line Item Quantity"].astype(float),
-            "ordered_on": ordered,
-            "promised_on": pd.to_datetime(raw["Scheduled Delivery Date"], format="%d-%b-%y"),
-            "received_on": pd.to_datetime(raw["Delivered to Client Date"], format="%d-%b-%y"),
-        }
-    )
-
-
 def test_real_deliveries_of_the_following_year(shared_data):
-    """SCMS: sharper than the plain empirical and the normal fit, and near nominal, a year on."""
-    orders = scms(shared_data)
-    levels = np.array([0.5, 0.8, 0.9, 0.95])
-    losses, inside = [], []
-    for year in (2010, 2011, 2012):
-        as_of = pd.Timestamp(f"{year}-12-31")
-        came = orders["received_on"]
-        past = orders[(came <= as_of) & (came >= orders["ordered_on"])]
-        often = past.groupby("supplier").size()
-        test = orders[(came > as_of) & (came <= as_of + pd.Timedelta(days=365))]
-        test = test[(test["supplier"].map(often) >= 10) & (test["received_on"] >= test["ordered_on"])]
-        taken = (test["received_on"] - test["ordered_on"]).dt.days.to_numpy()[:, None]
-        found = learn_lead_times(orders, test, DAY, as_of)
-        assert found.set_aside["no order date"] == 4712
-        ours = np.stack([found.quantile(level) for level in levels], axis=1)
-        days = (past["received_on"] - past["ordered_on"]).dt.days.groupby(past["supplier"])
-        plain = np.stack([days.quantile(level).loc[test["supplier"]] for level in levels], axis=1)
-        fit = days.agg(["mean", "std"]).loc[test["supplier"]].to_numpy()
-        normal = fit[:, :1] + fit[:, 1:] * norm.ppf(levels)
-        losses.append(
-            [
-                np.maximum(levels * (taken - q), (levels - 1) * (taken - q)).mean()
-                for q in (ours, plain, normal)
-            ]
-        )
-        inside.append((taken <= ours).mean(axis=0))
-    ours, plain, normal = np.mean(losses, axis=0)
-    assert ours < 0.9 * min(plain, normal)
-    assert_allclose(np.mean(inside, axis=0), levels, atol=0.08)
+    """SCMS: near nominal, and sharper than the plain empirical and the normal fit."""
+    benchmark = runpy.run_path(str(BENCHMARK))
+    orders = benchmark["deliveries"](shared_data / "scms_deliveries.csv.gz")
+    for years in ([2010, 2011, 2012, 2013], [2011, 2012, 2013]):
+        table = benchmark["scores"](orders, years)
+        mean = table.groupby("method").mean()
+        assert mean.loc["ours", "pinball"] < 0.85 * mean.loc[["plain", "normal"], "pinball"].min()
+        within = mean.loc["ours", [f"within q{level:g}" for level in benchmark["LEVELS"]]]
+        assert_allclose(within, benchmark["LEVELS"], atol=0.04)
+        by_year = table.pivot_table(index="year", columns="method", values="pinball")
+        assert (by_year["ours"] < by_year[["plain", "normal"]].min(axis=1)).all()
+
+
+def history_of(levels: dict[str, list[int]], each: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Orders a week apart; the lead time of supplier s in its k-th half-year is about levels[s][k] days."""
+    parts = []
+    for supplier, days in levels.items():
+        for k, level in enumerate(days):
+            placed = AS_OF - pd.Timedelta(days=182 * (len(days) - k) + 60)
+            placed = placed + pd.to_timedelta(rng.integers(0, 182, each), unit="D")
+            taken = pd.to_timedelta(np.maximum(rng.normal(level, 0.1 * level, each).round(), 1), unit="D")
+            parts.append(
+                pd.DataFrame({"supplier": supplier, "ordered_on": placed, "received_on": placed + taken})
+            )
+    out = pd.concat(parts, ignore_index=True).assign(sku="a", location="x", quantity=1.0)
+    return out.assign(order_id=np.arange(len(out)).astype(str))
+
+
+def test_steady_suppliers_have_no_drift_and_wandering_ones_widen_the_forecast():
+    rng = np.random.default_rng(0)
+    steady = history_of({f"s{k}": [20] * 8 for k in range(12)}, 25, rng)
+    walks = {f"s{k}": (20 * np.exp(np.cumsum(rng.normal(0, 0.2, 8)))).astype(int).tolist() for k in range(12)}
+    wandering = history_of(walks, 25, rng)
+    none, some = (yearly_drift(observe(o, DAY, AS_OF).rows, AS_OF) for o in (steady, wandering))
+    assert none < 0.03
+    assert 0.1 < some < 0.5
+    early = wandering[wandering["received_on"] > AS_OF - pd.Timedelta(days=400)]
+    assert yearly_drift(observe(early, DAY, AS_OF).rows, AS_OF) == 0  # too short to tell
+
+
+def test_lines_of_one_order_are_one_piece_of_evidence():
+    rng = np.random.default_rng(1)
+    orders = history_of({"s": [20] * 4}, 10, rng)
+    lines = pd.concat([orders] * 5, ignore_index=True).assign(line=np.arange(5 * len(orders)).astype(str))
+    dates = (AS_OF - pd.Timedelta(days=365), AS_OF, AS_OF - pd.Timedelta(days=1500))
+    one, five = (moves(observe(table, DAY, AS_OF, np.inf).rows, *dates) for table in (orders, lines))
+    assert_allclose(five["move"], one["move"])
+    assert_allclose(five["variance"], one["variance"], rtol=0.1)
+
+
+@pytest.mark.parametrize("drift", [0.0, 0.1, 0.3])
+def test_wandering_keeps_the_middle_and_spreads_the_logarithm(drift):
+    pmf = np.zeros((1, 200))
+    pmf[0, 100:130] = 1 / 30
+    logs = [np.log1p(np.arange(p.shape[1])) for p in (pmf, wander(pmf, drift))]
+    moved = wander(pmf, drift)[0]
+    assert moved.sum() == pytest.approx(1)
+    mean = [logs[0] @ pmf[0], logs[1] @ moved]
+    assert mean[1] == pytest.approx(mean[0], abs=1e-3)
+    variance = [(logs[0] - mean[0]) ** 2 @ pmf[0], (logs[1] - mean[1]) ** 2 @ moved]
+    assert variance[1] - variance[0] == pytest.approx(drift**2, abs=1e-3)
 
 
 def test_the_loader_gives_the_same_lead_times(shared_data, tmp_path):
@@ -282,7 +298,8 @@ def test_the_loader_gives_the_same_lead_times(shared_data, tmp_path):
     orders = warehouse.read("supply_orders", as_of)
     keys = orders[["sku", "location", "supplier"]].drop_duplicates(ignore_index=True)
     loaded = learn_lead_times(orders, keys, DAY, as_of)
-    raw = learn_lead_times(scms(shared_data), keys, DAY, as_of)
+    read = runpy.run_path(str(BENCHMARK))["deliveries"]
+    raw = learn_lead_times(read(shared_data / "scms_deliveries.csv.gz"), keys, DAY, as_of)
     assert loaded.set_aside == {}
     assert_allclose(loaded.mean, raw.mean, rtol=1e-6)
     assert loaded.quantile(0.95).max() > 200
