@@ -2,5 +2,5 @@
 
 Reading order: receipts, pooling, drift, contract, lead_time (how long supply takes); supply (from whom, in
 which lots); sums, protection (demand until help can come), king (the classic baseline); targets, explanation,
-thresholds; position, projection, risk; planning; replay (the proof).
+thresholds; position, projection, risk; lost_sales, planning; replay (the proof).
 """

@@ -2,7 +2,7 @@
 
 It owns the choice of the quantity on the grid {0, moq, moq + lot, …}. Whether an order is due the reorder
 point alone decides. Its quantity is the largest that keeps the position within the order-up-to level; for a
-cost target without a cost of ordering the cheapest.
+cost target without a cost of ordering the cheapest up to there.
 """
 
 import logging
@@ -13,6 +13,7 @@ import pandas as pd
 from forecasting.cumulative import CumulativeDemand
 from optimization.explanation import amount
 from optimization.lead_time import LeadTimes
+from optimization.lost_sales import cheapest_orders, concerned
 from optimization.position import Inbound, due_within
 from optimization.protection import ProtectionDemand, protection_demand
 from optimization.thresholds import round_up
@@ -56,6 +57,19 @@ def recommend_orders(
     quantity = np.maximum(quantity, on_grid(missing, least, lot, np.ceil))
     # A cost of ordering is in the order-up-to level already, through the economic order quantity.
     by_cost = (targets["measure"] == "cost").to_numpy() & due & ~(supply["order_cost"].to_numpy() > 0)
+    lost = by_cost & concerned(demand, supply, lead_times, targets)
+    if lost.any():
+        quantity[lost] = cheapest_orders(
+            demand.take(lost),
+            supply[lost],
+            lead_times.take(lost),
+            targets[lost],
+            level=thresholds["reorder_point"].to_numpy(dtype=float)[lost],
+            available=(position["on_hand"] - position["reserved"]).to_numpy(dtype=float)[lost],
+            inbound=inbound,
+            most=quantity[lost],
+        )
+    by_cost &= ~lost
     if by_cost.any():
         quantity[by_cost] = cheapest(over.take(by_cost), supply[by_cost], targets[by_cost], free[by_cost])
     quantity = np.minimum(quantity, _sellable(over, supply, free, demand.period.days))

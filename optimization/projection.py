@@ -75,11 +75,18 @@ def project_stock(
     way = picks(demand.levels, (walk.argsort(axis=0).argsort(axis=0) + 0.5) / paths)
     rng = np.random.default_rng(seed)
     draws = (np.array([rng.permutation(paths) for _ in range(SHUFFLES)]) + 0.5) / paths
-    arrivals = _arrivals(demand.keys, lead_times, inbound, horizon)
+    arrivals = arrivals_of(demand.keys, lead_times, inbound, horizon)
     return Projection(*_project(compiled_rows(demand), way, shelf, arrivals, draws))
 
 
-def _arrivals(keys: pd.DataFrame, lead_times: LeadTimes, inbound: Inbound, horizon: int) -> Arrivals:
+def arrivals_of(keys: pd.DataFrame, lead_times: LeadTimes, inbound: Inbound | None, horizon: int) -> Arrivals:
+    """What the compiled walk needs of open orders (None: there are none) and of an order placed today."""
+    fresh = np.cumsum(
+        _to_width(lead_times.distributions, horizon), axis=1
+    )  # lead time 0: there from step 1 on
+    if inbound is None:
+        offset, nothing = np.zeros(len(keys) + 1, dtype=np.int64), np.zeros(0)
+        return Arrivals(offset, nothing, np.zeros((0, horizon)), fresh, lead_times.which, lead_times.never)
     index = keys.assign(row=np.arange(len(keys)))[["sku", "location", "row"]]
     orders = inbound.orders[["sku", "location"]].merge(index, on=["sku", "location"], how="left")
     row = orders["row"].to_numpy(dtype=float)
@@ -87,8 +94,6 @@ def _arrivals(keys: pd.DataFrame, lead_times: LeadTimes, inbound: Inbound, horiz
     order = known[np.argsort(row[known].astype(np.int64), kind="stable")]
     offset = np.searchsorted(row[order].astype(np.int64), np.arange(len(keys) + 1))
     reached = np.cumsum(_to_width(inbound.arrival[order], horizon), axis=1)
-    # Lead time 0 is on the shelf from step 1 on.
-    fresh = np.cumsum(_to_width(lead_times.distributions, horizon), axis=1)
     quantity = inbound.orders["quantity"].to_numpy(dtype=float)[order]
     return Arrivals(offset, quantity, reached, fresh, lead_times.which, lead_times.never)
 
@@ -116,7 +121,7 @@ def _project(
             for j in range(first, last):
                 shuffle = 1 + (j - first) % (len(draws) - 1)
                 steps[s, j - first] = np.searchsorted(arrivals.reached[j], draws[shuffle, s])
-        _demand_paths(rows[i], way, shelf.whole[i], paths)
+        demand_paths(rows[i], way, shelf.whole[i], paths)
         supply = (steps, arrivals.quantity[first:last], fresh)
         follow_paths(paths, weights, supply, (shelf.available[i], shelf.backorder[i]), one)
         out[:, i] = one
@@ -124,7 +129,7 @@ def _project(
 
 
 @njit(cache=True, nogil=True)
-def _demand_paths(rows: np.ndarray, way: Picks, whole: bool, paths: np.ndarray) -> None:
+def demand_paths(rows: np.ndarray, way: Picks, whole: bool, paths: np.ndarray) -> None:
     """Fill (count, H) `paths` with cumulative units that never fall."""
     for s in range(paths.shape[0]):
         before = 0.0

@@ -25,6 +25,7 @@ from ingestion.errors import Problem
 from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
 from optimization.lead_time import LeadTimes, learn_lead_times
+from optimization.lost_sales import settle_targets
 from optimization.planning import recommend_orders
 from optimization.position import Inbound, expect_arrivals, on_shelf
 from optimization.risk import stockout_risk
@@ -216,7 +217,8 @@ class Walk:
     def targets(self) -> pd.DataFrame:
         """What each series is held for, row by row as demand."""
         defaults = Defaults(target=self.settings.default_target)
-        return set_targets(self.supply, self.tables["policies"], self.period, defaults)
+        told = set_targets(self.supply, self.tables["policies"], self.period, defaults)
+        return settle_targets(self.demand, self.supply, self.lead_times, told)
 
     @cached_property
     def thresholds(self) -> pd.DataFrame:
