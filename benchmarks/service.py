@@ -11,6 +11,9 @@ cycles     the share of replenishment cycles without a stockout when the thresho
            that waits, for which a target of cycle service is defined; and lots, minimums and lost sales, in
            which a store lives. Beside it fill rate, stock and turns.
 
+The same evenings give the exchange of stock for service: ours at several targets against King's formula,
+z·σ·√L and one fixed cover a class of items, at equal service, in the world of single units.
+
 Beside them, what may be at fault: the coverage of the forecast's own sums, its bias, and how far learned lead
 times are from the true ones.
 
@@ -20,6 +23,7 @@ Run: python benchmarks/service.py [--items 200] [--weeks 8] [--seed 0] [--out se
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +38,11 @@ from forecasting.training import train
 from ingestion.loading import load
 from ingestion.retailer import Retailer, Truth, simulate
 from ingestion.warehouse import Warehouse
+from optimization.classic import Facts, fixed_cover, king, past_demand, root_of_time
+from optimization.exchange import Curve, compare
 from optimization.lead_time import LeadTimes, learn_lead_times
+from optimization.pictures import exchange_picture
+from optimization.protection import protection_demand
 from optimization.replay import Replay, covered, replay_thresholds, sample_lead_times
 from optimization.supply import supply_terms
 from optimization.targets import set_targets
@@ -50,6 +58,11 @@ KEY = ["sku", "location"]
 RETRAIN = 28  # days between trainings
 DAY = pd.Timedelta(days=1)
 LEVELS = [0.5, 0.8, 0.9, 0.95, 0.99]
+FILLS = np.array([0.9, 0.95, 0.98])
+SETTINGS = np.array([0.6, 0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.99, 0.995])
+WIDER = np.array([0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999, 0.99999, 0.9999999])
+COVERS = np.array([3, 5, 7, 9, 11, 13, 15, 18, 21, 25, 30, 40, 60, 90, 150], dtype=float)  # days
+PAST = 91  # days of demand that the classic rules look back on
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,8 @@ class Service:
     forecast: volume, horizon, level, within: share of true sums within the forecast's quantile
     bias: forecast over true mean of the next 28 days, less one
     lead_times: supplier, largest distance between the learned and the true distribution function
+    curves: exchange of stock for service by ours and the classic rules, in the world of `replay`
+    fills: the levels of fill-rate targets, replayed in the same world
     """
 
     keys: pd.DataFrame
@@ -72,15 +87,24 @@ class Service:
     forecast: pd.DataFrame
     bias: float
     lead_times: pd.DataFrame
+    curves: list[Curve]
+    fills: Curve
 
 
 @dataclass(frozen=True)
 class Day:
-    """What one evening derives."""
+    """What one evening derives.
+
+    levels: (N, SETTINGS) units that cover the protection interval with each chance; fills: (N, FILLS) units
+        with each fill rate; facts: what classic rules know, (N, 1) each
+    """
 
     thresholds: pd.DataFrame
     demand: CumulativeDemand
     lead_times: LeadTimes
+    levels: np.ndarray
+    fills: np.ndarray
+    facts: Facts
 
 
 def measure(retailer: Retailer, folder: Path, weeks: int = 8, seed: int = 0, threads: int = 2) -> Service:
@@ -109,7 +133,9 @@ def measure(retailer: Retailer, folder: Path, weeks: int = 8, seed: int = 0, thr
         _terms(retailer, keys, "review_periods").astype(int),
     )
     inside = [covered(a, levels["reorder_point"][:, t], pmfs, review) for t, a in enumerate(ahead)]
-    replay, in_store = _replays(retailer, keys, dates, levels, seed)
+    worlds = _worlds(retailer, keys, dates, seed)
+    replay, in_store = _replays(worlds, levels)
+    curves, fills = _curves(worlds, evenings, rows)
     return Service(
         keys,
         covered=np.stack(inside, axis=1),
@@ -118,20 +144,24 @@ def measure(retailer: Retailer, folder: Path, weeks: int = 8, seed: int = 0, thr
         forecast=_forecast_coverage(keys, evenings, rows, ahead),
         bias=_bias(evenings, rows, ahead),
         lead_times=_lead_time_distance(retailer.truth, evenings[0].lead_times),
+        curves=curves,
+        fills=fills,
     )
 
 
-def _replays(
-    retailer: Retailer, keys: pd.DataFrame, dates: pd.DatetimeIndex, levels: dict[str, np.ndarray], seed: int
-) -> tuple[Replay, Replay]:
-    """The two worlds; on the days before the test weeks the first thresholds hold."""
+@dataclass(frozen=True)
+class _Worlds:
+    """True demand, (n, T) from `BEFORE` the test weeks on, and the arguments of a replay in each world."""
+
+    demand: np.ndarray
+    plain: dict[str, Any]
+    store: dict[str, Any]
+
+
+def _worlds(retailer: Retailer, keys: pd.DataFrame, dates: pd.DatetimeIndex, seed: int) -> _Worlds:
     true = _matrix(retailer.truth, keys, dates[0] - BEFORE * DAY, dates[-1])
     lead = sample_lead_times(
         _true_lead_times(retailer.truth, keys), true.shape[1], np.random.default_rng(seed)
-    )
-    point, up_to = (
-        np.hstack([np.repeat(levels[c][:, :1], BEFORE, axis=1), levels[c]])
-        for c in ("reorder_point", "order_up_to")
     )
     common: dict[str, Any] = {
         "lead_time": lead,
@@ -139,8 +169,36 @@ def _replays(
         "warm_up": BEFORE + INTO,
     }
     lots = {"lot_size": _terms(retailer, keys, "lot_size"), "moq": _terms(retailer, keys, "moq")}
-    plain = replay_thresholds(true, point, point, backorder=True, **common)
-    return plain, replay_thresholds(true, point, up_to, **common, **lots)
+    return _Worlds(true, common | {"backorder": True}, common | lots)
+
+
+def _replays(worlds: _Worlds, levels: dict[str, np.ndarray]) -> tuple[Replay, Replay]:
+    """The two worlds; on the days before the test weeks the first thresholds hold."""
+    point, up_to = (_from_before(levels[c]) for c in ("reorder_point", "order_up_to"))
+    plain = replay_thresholds(worlds.demand, point, point, **worlds.plain)
+    return plain, replay_thresholds(worlds.demand, point, up_to, **worlds.store)
+
+
+def _from_before(levels: np.ndarray) -> np.ndarray:
+    return np.hstack([np.repeat(levels[:, :1], BEFORE, axis=1), levels])
+
+
+def _curves(worlds: _Worlds, evenings: list[Day], rows: list[np.ndarray]) -> tuple[list[Curve], Curve]:
+    """Ours first, then the classic rules; and ours at fill rates."""
+
+    def stack(what: Callable[[Day], np.ndarray]) -> np.ndarray:
+        return np.stack([what(day)[row] for day, row in zip(evenings, rows, strict=True)], axis=1)
+
+    def play(level: np.ndarray) -> Replay:
+        whole = np.ceil(np.maximum(_from_before(level), 0.0) - 1e-6)
+        return replay_thresholds(worlds.demand, whole, whole, **worlds.plain)
+
+    ours, filled = stack(lambda day: day.levels), stack(lambda day: day.fills)
+    facts = Facts(*(stack(lambda day, k=k: day.facts[k][:, 0]) for k in range(4)))
+    rules = (("King", king, WIDER), ("z·σ·√L", root_of_time, WIDER), ("fixed cover", fixed_cover, COVERS))
+    curves = [Curve("forestock", SETTINGS, tuple(play(ours[:, :, k]) for k in range(len(SETTINGS))))]
+    curves += [Curve(name, at, tuple(play(rule(facts, x)) for x in at)) for name, rule, at in rules]
+    return curves, Curve("forestock", FILLS, tuple(play(filled[:, :, k]) for k in range(len(FILLS))))
 
 
 def _panel(warehouse: Warehouse, date: pd.Timestamp) -> Panel:
@@ -153,11 +211,18 @@ def _tables(warehouse: Warehouse, date: pd.Timestamp) -> dict[str, pd.DataFrame]
 
 def _evening(warehouse: Warehouse, model: DemandModel, date: pd.Timestamp) -> Day:
     tables = _tables(warehouse, date)
-    demand = model.predict(build_panel(tables, warehouse.period, date, HORIZON), HORIZON)
+    panel = build_panel(tables, warehouse.period, date, HORIZON)
+    demand = model.predict(panel, HORIZON)
     supply = supply_terms(demand.keys, tables, warehouse.period)
     lead_times = learn_lead_times(tables["supply_orders"], supply, warehouse.period, date)
     targets = set_targets(supply, tables["policies"], warehouse.period)
-    return Day(derive_thresholds(demand, supply, lead_times, targets), demand, lead_times)
+    review = supply["review_periods"].to_numpy(dtype=np.int64)
+    over = protection_demand(demand, lead_times, review)
+    fills = np.stack([over.fill_level(np.full(len(review), target)) for target in FILLS], axis=1)
+    mean, sd = past_demand(panel.quantity, panel.observed, PAST)
+    facts = Facts(*(x[:, None] for x in (mean, sd, lead_times.mean + review, lead_times.sd)))
+    thresholds = derive_thresholds(demand, supply, lead_times, targets)
+    return Day(thresholds, demand, lead_times, over.quantile(SETTINGS), fills, facts)
 
 
 def _keys(truth: Truth, dates: pd.DatetimeIndex) -> pd.DataFrame:
@@ -256,12 +321,38 @@ def report(service: Service) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def achieved(service: Service) -> pd.DataFrame:
+    """Cycle service and fill rate reached at each target, over all series and by group."""
+    groups = {"all": pd.Series("all", index=service.keys.index)}
+    groups |= {name: service.keys[name] for name in ("volume", "supplier_kind")}
+    rows = []
+    for curve, measure in ((service.curves[0], "cycle_service"), (service.fills, "fill_rate")):
+        for name, labels in groups.items():
+            for label in pd.unique(labels):
+                member = (labels == label).to_numpy()
+                got = [replay.measures(member)[measure] for replay in curve.replays]
+                at = dict(zip(curve.settings, got, strict=True))
+                rows.append((measure, name, label, *(at[target] for target in FILLS)))
+    return pd.DataFrame(rows, columns=["measure", "by", "group", *(f"target {t:g}" for t in FILLS)])
+
+
+def savings(service: Service, seed: int = 0) -> pd.DataFrame:
+    """Stock that ours does without at equal cycle service: against each rule at one setting for all, and
+    against a fixed cover that each kind of item sets for itself."""
+    ours, *classic = service.curves
+    cover = Curve("fixed cover a kind", classic[-1].settings, classic[-1].replays)
+    whole = compare(ours, classic, seed=seed)
+    by_kind = compare(ours, [cover], groups=service.keys["kind"].to_numpy(), seed=seed)
+    return pd.concat([whole, by_kind], ignore_index=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     for name, default in (("items", 200), ("weeks", 8), ("seed", 0), ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--out", type=Path, help="write the table of service as CSV")
+    parser.add_argument("--picture", type=Path, help="draw the exchange curves as PNG or SVG")
     options = parser.parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -274,6 +365,12 @@ def main() -> None:
     print(table.round(3).to_string(index=False))
     interval = service.replay.summary().set_index("measure").loc["cycle_service"]
     print(f"\ncycles: 95 % interval over series {interval['low']:.3f} to {interval['high']:.3f}")
+    print("\nTargets and what was achieved, single units, demand waits")
+    print(achieved(service).round(3).to_string(index=False))
+    print("\nStock at equal cycle service")
+    print(savings(service).round(3).to_string(index=False))
+    if options.picture:
+        exchange_picture(service.curves, "cycle_service", None, "units").savefig(options.picture)
     print("\nForecast: share of true sums within the quantile, whole units")
     print(service.forecast.round(3).to_string(index=False))
     print(f"bias of the next 28 days: {service.bias:+.3f}")
