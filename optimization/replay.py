@@ -105,7 +105,7 @@ def replay_thresholds(
     moq: np.ndarray | float = 0.0,
     opening: np.ndarray | float | None = None,
     inbound: np.ndarray | None = None,
-    backorder: bool = False,
+    backorder: np.ndarray | bool = False,
     warm_up: int = 0,
     period: Period | None = None,
 ) -> Replay:
@@ -129,7 +129,7 @@ def replay_thresholds(
     lot_size, moq: (n,) units or one number; lot 0 = any quantity
     opening: (n,) units on the shelf at first; default: the first order-up-to level
     inbound: (n, T) units already ordered that arrive at the start of each period
-    backorder: unmet demand waits; otherwise it is lost
+    backorder: (n,) or one bool: unmet demand waits; otherwise it is lost
     warm_up: first periods that are played and not measured; a cycle counts if it ends after them
     period: for turns a year
 
@@ -162,7 +162,8 @@ def replay_thresholds(
             "lead times must be 0 or more and review periods 1 or more whole periods; round them up"
         )
     start = high[:, 0].copy() if opening is None else _vector(opening, n)
-    orders, totals = _play(wanted, policy, start, backorder, warm_up)
+    waits = np.ascontiguousarray(np.broadcast_to(np.asarray(backorder, dtype=np.bool_), (n,)))
+    orders, totals = _play(wanted, policy, start, waits, warm_up)
     cycles, served, total, met, ready, stock, first, received, closing, outstanding = totals
     return Replay(
         orders, cycles, served, total, met, ready, stock, first, received, closing, outstanding,
@@ -257,7 +258,7 @@ def _quantity(room: float, missing: float, least: float, lot: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _play(
-    demand: np.ndarray, policy: _Policy, start: np.ndarray, backorder: bool, warm_up: int
+    demand: np.ndarray, policy: _Policy, start: np.ndarray, backorder: np.ndarray, warm_up: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Orders (n, T), and the totals of `Replay` in its order, (10, n)."""
     n, periods = demand.shape
@@ -273,7 +274,7 @@ def _play(
             outstanding -= due[t]
             net += due[t]
             met = min(demand[i, t], max(net, 0.0))
-            net -= demand[i, t] if backorder else met
+            net -= demand[i, t] if backorder[i] else met
             # A backlog left from before is unmet demand too: the cycle it stands in is not served.
             failures[t + 1] = failures[t] + (1.0 if met < demand[i, t] or net < 0.0 else 0.0)
             if t >= warm_up:

@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 
 from ingestion.errors import DataError, Problem, UsageProblem
-from serving.cli import data, model, retrain, runs, service, stock
+from serving.cli import data, model, proof, retrain, runs, service, stock
 from serving.cli.show import words
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (data, model, retrain, runs, stock, service):
+for room in (data, model, retrain, runs, stock, proof, service):
     for command in room.COMMANDS:
         app.command()(command)
 

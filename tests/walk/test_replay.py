@@ -1,0 +1,52 @@
+"""`forestock replay` on the simulated retailer: measures, comparison and picture."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ingestion.retailer import simulate
+from serving.settings import Settings
+
+
+@pytest.mark.walk
+def test_the_last_weeks_are_ordered_again(forestock, tmp_path):
+    simulate(seed=0, items=20).write(tmp_path / "tables")
+    forestock("load", "tables")
+    ran = forestock("replay", "--periods", 42, "--out", "c.csv", "--picture", "curve.svg", "--json")
+    said = ran.summary
+    assert said["series"] > 30
+    assert 0.85 < float(said["cycle_service"].split()[0]) <= 1
+    assert float(said["mean_stock"].split()[0]) > 0
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert set(table["policy"]) == {"King", "z·σ·√L", "fixed min/max"}
+    assert set(table["measure"]) == {"cycle_service", "fill_rate"}
+    for _, curve in table.groupby(["measure", "policy"]):
+        assert (np.diff(curve["stock"]) > 0).all()
+        assert (np.diff(curve["service"]) > -0.002).all()
+    assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    assert forestock("replay", "--periods", 42, "--json").summary == {
+        k: v for k, v in said.items() if k != "out"
+    }
+    assert "needs more periods" in forestock("replay", "--periods", 5, expect=1).words
+    assert "--picture must end in" in forestock("replay", "--picture", "curve.bmp", expect=2).words
+
+
+@pytest.mark.walk
+def test_what_is_sold_later_changes_no_earlier_threshold(forestock, tmp_path):
+    """A hundredfold last week: the thresholds derived before it are the same."""
+    from serving.proof import prove
+
+    retailer = simulate(seed=1, items=12)
+    retailer.write(tmp_path / "tables")
+    forestock("load", "tables")
+    last = retailer.last_day
+    settings = Settings(workspace=tmp_path / ".forestock", threads=1)
+    plain = prove(settings, last, lambda _: None, periods=42, every=7)
+    demand = pd.read_parquet(tmp_path / "tables" / "demand.parquet")
+    late = demand["date"] > last - pd.Timedelta(days=7)
+    demand.loc[late, "quantity"] = demand.loc[late, "quantity"] * 100
+    demand.to_parquet(tmp_path / "tables" / "demand.parquet")
+    forestock("load", "tables")
+    poisoned = prove(settings, last, lambda _: None, periods=42, every=7)
+    assert poisoned.published.orders[:, :-7].tobytes() == plain.published.orders[:, :-7].tobytes()
+    assert poisoned.published.lost.sum() > plain.published.lost.sum()
