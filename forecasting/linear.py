@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from forecasting.features import NAMES, build_rows
 from forecasting.forecaster import Prediction
@@ -210,7 +211,9 @@ def _glm(
     wrong = used
     while wrong.any():
         model = library.PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=50)
-        model.fit(table[:, used], target, sample_weight=weight / weight.mean())
+        # More threads would add up in another order, and wait for each other where cores are not free.
+        with threadpool_limits(1):
+            model.fit(table[:, used], target, sample_weight=weight / weight.mean())
         found[0], found[1:][used], found[1:][~used] = model.intercept_, model.coef_, 0.0
         wrong = found[1:] * signs < 0
         used &= ~wrong

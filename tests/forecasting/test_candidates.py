@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsforecast.models as statsforecast
+from threadpoolctl import threadpool_limits
 
 from forecasting import statistical
 from forecasting.baselines import KINDS, MEMORY, SEASON, Baseline
@@ -217,6 +218,14 @@ def test_the_linear_model_is_read_back_as_it_was_and_one_row_at_a_time(
     (tmp_path / "linear.json").write_text(text)
     with pytest.raises(Problem, match="astrology are not; train again"):
         read_linear(tmp_path, parts)
+
+
+def test_a_linear_model_does_not_depend_on_how_many_cores_there_are(panel: Panel):
+    kept = []
+    for cores in (1, 2, 4):
+        with threadpool_limits(cores):
+            kept.append(Linear().fit(panel, 190, 28, 0, 1))
+    assert len({one.mean.tobytes() + one.spread.tobytes() for one in kept}) == 1
 
 
 def test_columns_are_bounded_and_gaps_stand_at_the_mean():
