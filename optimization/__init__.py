@@ -2,6 +2,6 @@
 
 Reading order: receipts, pooling, drift, contract, lead_time (how long supply takes); supply (from whom, in
 which lots); sums, protection (demand until help can come), king, classic (the rules to compare with);
-targets, explanation, thresholds; position, projection, risk; lost_sales, planning; replay, exchange,
-pictures (the proof).
+targets, explanation, suppliers, thresholds; position, projection, risk; lost_sales, planning; replay,
+exchange, pictures (the proof).
 """

@@ -13,7 +13,7 @@ from ingestion.periods import Period
 
 LINE = ["order_id", "line", "sku", "location", "supplier"]
 COLUMNS = [*LINE, "kind", "quantity", "ordered_on", "promised_on", "received_on", "received_quantity"]
-KNOWN = ["order_id", "supplier", "location", "sku", "ordered_on", "received_on"]
+KNOWN = ["order_id", "kind", "supplier", "location", "sku", "ordered_on", "received_on"]
 KNOWN += ["periods", "late", "received", "weight"]
 HALF_LIFE = 180.0  # days after which an order counts half
 SHORT = 0.05  # share of a line that may be missing from a delivery that closes it
@@ -23,15 +23,20 @@ SHORT = 0.05  # share of a line that may be missing from a delivery that closes 
 class Observations:
     """What the orders say about lead times.
 
-    rows: order_id, supplier, location, sku, ordered_on, received_on (NaT = open); periods: whole periods
-        taken (received) or survived so far (open: the lead time is longer); late: the same against the
-        promise (NaN without one, negative when early); received: bool; weight: share of the line ×
-        recency, in (0, 1]
-    set_aside: rows that cannot be used, by reason
+    rows: order_id, kind, supplier, location, sku, ordered_on, received_on (NaT = open); periods: whole
+        periods taken (received) or survived so far (open: the lead time is longer); late: the same
+        against the promise (NaN without one, negative when early); received: bool; weight: share of the
+        line × recency, in (0, 1]
+    rejected: rows that cannot be used: supplier and reason
     """
 
     rows: pd.DataFrame
-    set_aside: dict[str, int]
+    rejected: pd.DataFrame
+
+    @property
+    def set_aside(self) -> dict[str, int]:
+        """Number of rows that cannot be used, by reason."""
+        return {str(k): int(v) for k, v in self.rejected["reason"].value_counts().items()}
 
 
 def whole_periods(start: pd.Series, end: pd.Series, period: Period) -> np.ndarray:
@@ -81,7 +86,7 @@ def observe(
     reason[days > longest_days] = f"lead time above {longest_days:.0f} days"
     reason[days < 0] = "received before it was ordered"
     reason[lines["ordered_on"].isna()] = "no order date"
-    set_aside = {str(k): int(v) for k, v in reason[reason != ""].value_counts().items()}
+    rejected = lines[["supplier"]].assign(reason=reason)[reason != ""].reset_index(drop=True)
     rows = lines[reason == ""].reset_index(drop=True)
     received = rows["received_on"].notna()
     end = rows["received_on"].where(received, now + pd.Timedelta(days=1))
@@ -95,7 +100,7 @@ def observe(
         received=received,
         weight=rows["share"] * 0.5 ** (age / half_life_days),
     )
-    return Observations(rows.loc[rows["weight"] > 0, KNOWN].reset_index(drop=True), set_aside)
+    return Observations(rows.loc[rows["weight"] > 0, KNOWN].reset_index(drop=True), rejected)
 
 
 def open_lines(supply_orders: pd.DataFrame, as_of: pd.Timestamp, period: Period) -> pd.DataFrame:
@@ -126,6 +131,7 @@ def _as_known(supply_orders: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     for date in ("ordered_on", "promised_on", "received_on"):
         lines[date] = pd.to_datetime(lines[date])
     lines = lines[~(lines["ordered_on"] > now)].copy()
+    lines["kind"] = lines["kind"].astype("object").where(lines["kind"].notna(), "purchase")
     lines[LINE] = lines[LINE].astype("str").where(lines[LINE].notna(), "")
     later = lines["received_on"] > now
     lines["received_on"] = lines["received_on"].mask(later)

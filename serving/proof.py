@@ -71,16 +71,15 @@ class Proof:
 
     def summary(self) -> dict[str, Any]:
         """What the published thresholds achieved, with 95 % intervals over series, and the saving at 95 %."""
-        told = self.published.summary().set_index("measure")
         measures = {
-            name: f"{row['value']:.4g} ({row['low']:.4g} … {row['high']:.4g})"
-            for name, row in told.iterrows()
+            str(row["measure"]): f"{row['value']:.4g} ({row['low']:.4g} … {row['high']:.4g})"
+            for row in self.published.summary().to_dict("records")
         }
         lost = self.published.lost / self.published.periods
         cost = float(np.nansum(self.holding * self.published.stock + self.shortage * lost))
         table = self.comparison
         at = table[(table["measure"] == "cycle_service") & np.isclose(table["setting"], 0.95)]
-        savings = {
+        savings: dict[str, Any] = {
             f"stock saved against {policy}": "beyond its reach"
             if np.isnan(saving)
             else f"{saving:.1%} ({low:.1%} … {high:.1%})"

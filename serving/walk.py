@@ -29,6 +29,7 @@ from optimization.lost_sales import settle_targets
 from optimization.planning import recommend_orders
 from optimization.position import Inbound, expect_arrivals, on_shelf
 from optimization.risk import stockout_risk
+from optimization.suppliers import rate_suppliers
 from optimization.supply import supply_terms
 from optimization.targets import Defaults, set_targets
 from optimization.thresholds import derive_thresholds
@@ -93,6 +94,11 @@ class Walk:
             default_days=self.settings.default_lead_time_days,
         )
         return supply, learned
+
+    @cached_property
+    def suppliers(self) -> pd.DataFrame:
+        """How reliable each supplier is, those whose lead time has shifted first."""
+        return rate_suppliers(self.tables["supply_orders"], self.period, self.as_of)
 
     @property
     def looks_ahead(self) -> bool:

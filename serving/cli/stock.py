@@ -1,4 +1,4 @@
-"""Commands about stock: thresholds, risk, plan, watch."""
+"""Commands about stock: thresholds, risk, plan, suppliers, watch."""
 
 import time
 from typing import Annotated
@@ -57,6 +57,21 @@ def plan(
     show.deliver(frame, out, json)
 
 
+def suppliers(
+    out: Out = None,
+    workspace: Workspace = None,
+    config: Config = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> None:
+    """Rate suppliers: on time, lead time and its spread, trend; those that have shifted come first."""
+    from serving.walk import Walk
+
+    with show.progress() as stage:
+        frame = Walk(settings_of(workspace, config), date_of(as_of), stage).suppliers
+    show.deliver(frame, out, json)
+
+
 def watch(
     every: Annotated[str | None, typer.Option(help="Repeat, such as 1h, 30m or 1d.")] = None,
     workspace: Workspace = None,
@@ -83,4 +98,4 @@ def watch(
         raise typer.Exit(3)
 
 
-COMMANDS = (thresholds, risk, plan, watch)
+COMMANDS = (thresholds, risk, plan, suppliers, watch)
