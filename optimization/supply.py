@@ -10,6 +10,7 @@ import pandas as pd
 
 from ingestion.errors import DataError
 from ingestion.periods import Period
+from optimization.classes import asks_for_classes, classify
 
 TERMS = [
     "supplier", "unit_cost", "moq", "lot_size", "review_periods", "order_weekdays", "lead_time_days",
@@ -28,6 +29,7 @@ def supply_terms(keys: pd.DataFrame, tables: Mapping[str, pd.DataFrame], period:
     review_periods: given, or the longest gap between the order weekdays, or 1; whole periods
     moq, lot_size, order_cost: 0 where not given; unit_cost: of the source, else of the item
     whole: True where every quantity ever sold was a whole number
+    abc, xyz: computed classes (`classes`), "" unless a policy asks for a class
     """
     out = keys[["sku", "location"]].reset_index(drop=True)
     out = out.merge(_best(tables.get("sourcing")), on=["sku", "location"], how="left", sort=False)
@@ -40,6 +42,10 @@ def supply_terms(keys: pd.DataFrame, tables: Mapping[str, pd.DataFrame], period:
         out[column] = out[column].fillna(0.0)
     out["review_periods"] = _review(out, period)
     demand = tables.get("demand")
+    out["abc"], out["xyz"] = "", ""
+    if asks_for_classes(tables.get("policies")):
+        worth = out["unit_price"].fillna(out["unit_cost"])
+        out["abc"], out["xyz"] = classify(out, demand, worth, period)
     if demand is None or demand.empty:
         return out.assign(whole=True)
     parts = demand["sku"][demand["quantity"] % 1 != 0]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ingestion.errors import DataError
 from ingestion.periods import Period
+from optimization.classes import PREFIX
 
 log = logging.getLogger(__name__)
 MEASURES = ("cycle_service", "fill_rate", "cost")
@@ -46,8 +47,9 @@ def set_targets(
 
     Columns: selector, measure, target, holding_cost, shortage_cost, unmet, overstock_factor.
     supply: as supply.supply_terms gives it (sku, location, category, unit_cost, unit_price, review_periods)
-    policies: selector is a sku, a category, a location or *; the most specific one wins, in this order;
-        "sku:…", "category:…" and "location:…" name the dimension where a word is used in two
+    policies: selector is a sku, a category, a location, a class or *; the most specific one wins, in this
+        order; "sku:…", "category:…" and "location:…" name the dimension where a word is used in two. A
+        class is always written as "class:AX", "class:A" or "class:X" (`classes`), the pair before one letter
     holding_cost: money per unit and period; from the rate and unit cost where not given
     shortage_cost: money per unit short; else the margin, the price or the unit cost; 0 if all are unknown
     target: for `cost` the newsvendor level, where both costs are known; else the default cycle service
@@ -104,18 +106,32 @@ def _chosen(supply: pd.DataFrame, policies: pd.DataFrame | None) -> pd.DataFrame
     _check(table)
     _tell_of_strangers(table["selector"].dropna().astype("str"), supply)
     row = pd.Series(np.nan, index=range(len(supply)))
-    for dimension in (None, *DIMENSIONS):
-        names = table["selector"].astype("str").str.removeprefix(f"{dimension}:")
-        fits = {name: at for at, name in enumerate(names)}
-        words = supply[dimension].reset_index(drop=True) if dimension else pd.Series("*", index=row.index)
-        row = words.map(fits).astype(float).fillna(row)
+    selector = table["selector"].astype("str")
+    for words in _whole_selectors(supply):
+        row = words.map({name: at for at, name in enumerate(selector)}).astype(float).fillna(row)
+    for dimension in DIMENSIONS:
+        names = selector.str.removeprefix(f"{dimension}:")
+        words = supply[dimension].reset_index(drop=True)
+        row = words.map({name: at for at, name in enumerate(names)}).astype(float).fillna(row)
     return table.reindex(row.to_numpy()).reset_index(drop=True)
+
+
+def _whole_selectors(supply: pd.DataFrame) -> list[pd.Series]:
+    """Selectors that are written out in full, the least specific first: all, then each row's classes."""
+    everything = pd.Series("*", index=range(len(supply)))
+    if "abc" not in supply:
+        return [everything]
+    abc, xyz = (supply[name].astype("str").reset_index(drop=True) for name in ("abc", "xyz"))
+    return [everything, PREFIX + xyz, PREFIX + abc, PREFIX + abc + xyz]
 
 
 def _tell_of_strangers(selectors: pd.Series, supply: pd.DataFrame) -> None:
     """Log the selectors that fit no row; often a slip of the pen, or an item without series today."""
     words = {name: set(supply[name].dropna().astype("str")) for name in DIMENSIONS}
-    fitting = {"*"}.union(*words.values(), *({f"{n}:{word}" for word in words[n]} for n in DIMENSIONS))
+    whole = {word for selector in _whole_selectors(supply) for word in selector.unique()}
+    fitting = {"*", *whole}.union(
+        *words.values(), *({f"{n}:{word}" for word in words[n]} for n in DIMENSIONS)
+    )
     strangers = [name for name in selectors if name not in fitting]
     if not strangers or supply.empty:
         return
@@ -125,7 +141,7 @@ def _tell_of_strangers(selectors: pd.Series, supply: pd.DataFrame) -> None:
         shown.append(repr(name) + (f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""))
     log.warning(
         "%d policy selectors fit no series and hold for nothing: %s%s; write a sku, category or location of "
-        "today's data, or *",
+        "today's data, class:A … class:CZ, or *",
         len(strangers),
         ", ".join(shown),
         ", …" if len(strangers) > NAMED else "",
