@@ -17,7 +17,7 @@ from forecasting.history import LAGS, WINDOWS, YEAR, Summary, summarise
 from forecasting.occasions import lifts_at, names_of
 from forecasting.panel import Panel
 from forecasting.peers import GROUPINGS, groups_of, members_of, others, peers_at, span_of
-from forecasting.season import group_ratio, levels_before, season_of
+from forecasting.season import Course, course_of, group_ratio, season_of
 
 STRUCTURE = ("horizon", "composition", "sales_expected", "same_length")
 PROMOTED = ("promotion", "promotion_change", "promotion_first", "until_promotion", "fresh")
@@ -170,12 +170,12 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: _Out) -> No
     for k in range(len(ask.series)):
         i, r = ask.series[k], ask.row[k]
         planned = planned_of(arrays, i, ask.origin, ask.horizons[-1])
-        past = past_usual(arrays, i, base.uplift[r], ask.origin)
-        season = seasons_ahead(past, common, ask, i, ratios)[:, 2]
+        course = own_course(arrays, ask, i, base.uplift[r])
+        season = seasons_ahead(common, ask, i, course, ratios)[:, 2]
         rows = out.features[r]
         _demand_ahead(arrays, ask, base, (i, r), (planned, season), out)
         _promotion_ahead(arrays, ask, i, planned, rows[:, _B1:_B2])
-        _season(past, common, ask, i, courses, rows[:, _B2:_B3])
+        _season(course, common, ask, i, courses, rows[:, _B2:_B3])
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
         _peers(common, i, courses, rows)
 
@@ -243,24 +243,25 @@ def group_seasons(common: Common, ask: Ask) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def past_usual(arrays: Arrays, i: int, uplift: float, origin: int) -> tuple[np.ndarray, np.ndarray]:
-    """Demand of a series up to an origin, and what a level of one would have sold with its promotions."""
-    return arrays.quantity[i, : origin + 1], 1.0 + uplift * arrays.promotion[i, : origin + 1]
+def own_course(arrays: Arrays, ask: Ask, i: int, uplift: float) -> Course:
+    """What the seasons of a series are told from."""
+    year, _, month, week = ask.lengths
+    demand, promotion = arrays.quantity[i, : ask.origin + 1], arrays.promotion[i, : ask.origin + 1]
+    return course_of(demand, 1.0 + uplift * promotion, year, month, week)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def seasons_ahead(
-    past: tuple[np.ndarray, np.ndarray], common: Common, ask: Ask, i: int, ratios: np.ndarray
-) -> np.ndarray:
-    """(H, 4) seasonal ratios of a series around each single period ahead: as in `season.Season`, cut."""
-    year, _, month, _ = ask.lengths
+def seasons_ahead(common: Common, ask: Ask, i: int, course: Course, ratios: np.ndarray) -> np.ndarray:
+    """(H, 4) seasonal ratios of a series around each single period ahead: as in `season.Season`, cut.
+
+    ratios: as `group_seasons`
+    """
     kind = 1 if common.groups[1, i] >= 0 else 0
-    levels = levels_before(*past, ask.origin, year, month)
     out = np.empty((ask.horizons[-1], 4))
     for h in range(len(out)):
         t = ask.origin + 1 + h
-        window = (t - ask.near, t + ask.near + 1, ask.origin)
-        found = season_of(past, levels, window, year, ratios[kind, common.groups[kind, i], h])
+        group = ratios[kind, common.groups[kind, i], h]
+        found = season_of(course, (t - ask.near, t + ask.near + 1), ask.lengths[0], group)
         out[h, 0], out[h, 1] = min(found.own, MOST), found.firm
         out[h, 2], out[h, 3] = min(max(found.soft, 1.0 / PEAK), PEAK), found.group
     return out
@@ -335,21 +336,13 @@ def _promotion_ahead(arrays: Arrays, ask: Ask, i: int, planned: np.ndarray, feat
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _season(
-    past: tuple[np.ndarray, np.ndarray],
-    common: Common,
-    ask: Ask,
-    i: int,
-    courses: np.ndarray,
-    features: np.ndarray,
+    course: Course, common: Common, ask: Ask, i: int, courses: np.ndarray, features: np.ndarray
 ) -> None:
     """The same window in earlier years over the weeks that led up to it, of the series and of its group."""
-    year, _, month, _ = ask.lengths
     kind = 1 if common.groups[1, i] >= 0 else 0
-    levels = levels_before(*past, ask.origin, year, month)
     for j in range(len(ask.horizons)):
-        window = (ask.origin + 1, ask.origin + 1 + ask.horizons[j], ask.origin)
-        ratio = courses[kind, common.groups[kind, i], j, 1]
-        found = season_of(past, levels, window, year, ratio)
+        window = (ask.origin + 1, ask.origin + 1 + ask.horizons[j])
+        found = season_of(course, window, ask.lengths[0], courses[kind, common.groups[kind, i], j, 1])
         f = features[j]
         f[0], f[1], f[2], f[3] = min(found.own, MOST), found.firm, found.soft, found.group
 

@@ -12,7 +12,21 @@ from numba import njit
 from forecasting.arrays import mean_of
 
 YEARS = 2
-FIRM, SOFT = 3.0, 30.0  # units of demand with which the group's ratio counts
+FIRM, SOFT = 3.0, 20.0  # grains of demand with which the group's ratio counts
+
+
+class Course(NamedTuple):
+    """What a series did up to an origin, as its season is told from it.
+
+    demand: (t,) units, NaN unknown; usual: (t,) what a level of one would have sold, promotions and all
+    grain: variance over mean of ordinary periods, units: the size of what comes at once
+    level: units per usual period before the same day one year and two years ago; NaN unknown
+    """
+
+    demand: np.ndarray
+    usual: np.ndarray
+    grain: float
+    level: tuple[float, float]
 
 
 class Season(NamedTuple):
@@ -25,15 +39,34 @@ class Season(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def levels_before(
-    demand: np.ndarray, usual: np.ndarray, origin: int, year: int, month: int
-) -> tuple[float, float]:
-    """Demand per usual period in the `month` periods up to the origin, one year and two years before.
+def course_of(demand: np.ndarray, usual: np.ndarray, year: int, month: int, week: int) -> Course:
+    """The course of demand (t,) whose last period is the origin; lengths in periods."""
+    end = len(demand)
+    one = _level(demand, usual, end - year - month, end - year)
+    two = _level(demand, usual, end - 2 * year - month, end - 2 * year)
+    return Course(demand, usual, _grain(demand, end - year, week), (one, two))
 
-    usual: (t,) what an ordinary level of one would have sold in each period, promotions and all
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _grain(demand: np.ndarray, low: int, lag: int) -> float:
+    """Variance over mean from how far periods `lag` apart differ, from period `low` on.
+
+    From mean absolute differences, which are 2/√π deviations of a normal: a peak of a season hardly shows.
+    At least the smallest amount sold.
     """
-    one = _level(demand, usual, origin + 1 - year - month, origin + 1 - year)
-    return one, _level(demand, usual, origin + 1 - 2 * year - month, origin + 1 - 2 * year)
+    off, pairs, total, count, least = 0.0, 0, 0.0, 0, np.inf
+    for t in range(max(low, 0), len(demand)):
+        if np.isfinite(demand[t]):
+            total += demand[t]
+            count += 1
+            least = min(least, demand[t]) if demand[t] > 0.0 else least
+            if t >= lag and np.isfinite(demand[t - lag]):
+                off += abs(demand[t] - demand[t - lag])
+                pairs += 1
+    if pairs == 0 or total <= 0.0:
+        return 1.0
+    deviation = 0.5 * np.sqrt(np.pi) * off / pairs
+    return max(deviation * deviation * count / total, least)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -47,35 +80,27 @@ def _level(demand: np.ndarray, usual: np.ndarray, low: int, high: int) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def season_of(
-    past: tuple[np.ndarray, np.ndarray],
-    levels: tuple[float, float],
-    window: tuple[int, int, int],
-    year: int,
-    group: float,
-) -> Season:
-    """Ratios of the window [low, high) as seen at an origin.
+def season_of(course: Course, window: tuple[int, int], year: int, group: float) -> Season:
+    """Ratios of the window of periods [low, high) as seen at the end of the course.
 
-    past: demand and `usual` as in `levels_before`
-    levels: units per usual period before each of the earlier windows; NaN unknown
-    window: low, high and the origin, numbers of periods
     group: ratio of like series, NaN unknown
     """
-    (demand, usual), (low, high, origin) = past, window
+    low, high = window
     total, weight = 0.0, 0.0
     for back in range(1, YEARS + 1):
-        level = levels[back - 1]
+        level = course.level[back - 1]
         if not level >= 0.0:
             continue
-        for t in range(max(low - back * year, 0), min(high - back * year, origin + 1)):
-            if np.isfinite(demand[t]):
-                total += demand[t]
-                weight += level * usual[t]
+        for t in range(max(low - back * year, 0), min(high - back * year, len(course.demand))):
+            if np.isfinite(course.demand[t]):
+                total += course.demand[t]
+                weight += level * course.usual[t]
     prior = group if np.isfinite(group) else 1.0
     own = total / weight if weight > 0.0 else np.nan
-    firm = (total + FIRM * prior) / (weight + FIRM)
-    soft = (total + SOFT * prior) / (weight + SOFT)
-    return Season(own, firm, soft, group)
+    firm, soft = FIRM * course.grain, SOFT * course.grain
+    return Season(
+        own, (total + firm * prior) / (weight + firm), (total + soft * prior) / (weight + soft), group
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

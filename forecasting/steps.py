@@ -20,7 +20,7 @@ from forecasting.features import (
     Common,
     asked,
     group_seasons,
-    past_usual,
+    own_course,
     planned_of,
     seasons_ahead,
 )
@@ -32,7 +32,7 @@ from forecasting.peers import GROUPINGS, others
 PLACE = ("step", "weekday_factor", "weekday", "same_4", "same_8")
 PROMOTED = (
     *("planned", "lift", "run", "left", "flags_short", "flags_middle", "flags_long"),
-    *("promoted_rate", "plain_rate"),
+    *("promoted_rate", "plain_rate", "began", "whole", "run_rate", "last_rate"),
 )
 SEASON = ("season", "season_firm", "season_soft", "season_group")
 DAYS = (
@@ -91,9 +91,8 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: tuple[np.nd
         rows = features[r]
         _place(arrays, ask, base, (i, r), rows[:, :_B1])
         _promotion(arrays, ask, base, (i, r), planned, rows[:, _B1:_B2])
-        rows[:, _B2:_B3] = seasons_ahead(
-            past_usual(arrays, i, base.uplift[r], ask.origin), common, ask, i, ratios
-        )
+        course = own_course(arrays, ask, i, base.uplift[r])
+        rows[:, _B2:_B3] = seasons_ahead(common, ask, i, course, ratios)
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
         for g in range(common.groups.shape[0]):
             if common.groups[g, i] >= 0:
@@ -152,6 +151,7 @@ def _promotion(
     for h in range(last):
         flag[back + h] = 1.0 if planned[h] > 0.0 else 0.0
     promoted, plain = _rates(arrays, ask, base, pair)
+    now, latest = _run_rates(arrays, base, pair, at)
     for h in range(last):
         t, run, left = back + h, 1, 1
         while run < LONG and t - run >= 0 and flag[t - run] == flag[t]:
@@ -163,6 +163,32 @@ def _promotion(
         for k in range(3):
             f[4 + k] = flag[max(t - FLAGS[k], 0) : t].sum() / FLAGS[k]
         f[7], f[8] = promoted, plain
+        if flag[t] > 0.0:
+            f[9], f[10] = arrays.phase[at + 1 + h + 1 - run], run + left - 1
+            if run > h + 1:
+                f[11] = now
+        f[12] = latest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _run_rates(arrays: Arrays, base: Base, pair: tuple[int, int], at: int) -> tuple[float, float]:
+    """Demand as a multiple of the level in the promotion that runs at the origin, and in the last one."""
+    i, r = pair
+    now, latest, total, weight, t = np.nan, np.nan, 0.0, 0.0, at
+    low = max(at - 200, -1)
+    while t > low and arrays.promotion[i, t] <= 0.0:
+        t -= 1
+    running = t == at
+    while t > low and arrays.promotion[i, t] > 0.0:
+        if np.isfinite(arrays.quantity[i, t]):
+            total += arrays.quantity[i, t]
+            weight += base.profile[r][arrays.phase[t]] * base.level[r]
+        t -= 1
+    if weight > 0.0:
+        latest = min(total / weight, MOST)
+        if running:
+            now = latest
+    return now, latest
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -6,22 +6,30 @@ import pytest
 from forecasting.features import NAMES, build_rows
 from forecasting.panel import Panel
 from forecasting.peers import groups_of, peers_at, span_of
-from forecasting.season import FIRM, SOFT, group_ratio, levels_before, season_of
+from forecasting.season import FIRM, SOFT, Course, Season, course_of, group_ratio, season_of
 
 YEAR, MONTH = 364, 56
 
 
-def naive(demand: np.ndarray, at: int, window: range) -> tuple[float, float]:
+def naive(demand: np.ndarray, usual: np.ndarray, at: int, window: range) -> tuple[float, float]:
     """Units of the window's earlier years, and what those would have been at the level before each."""
-    total = usual = 0.0
+    total = weight = 0.0
     for back in (YEAR, 2 * YEAR):
-        before = [demand[t - back] for t in range(at + 1 - MONTH, at + 1) if t - back >= 0]
-        before = [units for units in before if np.isfinite(units)]
+        before = [t - back for t in range(at + 1 - MONTH, at + 1) if t - back >= 0]
+        before = [t for t in before if np.isfinite(demand[t])]
         for t in window if before else ():
             if 0 <= t - back <= at and np.isfinite(demand[t - back]):
                 total += demand[t - back]
-                usual += np.mean(before)
-    return total, usual
+                weight += demand[before].sum() / usual[before].sum() * usual[t - back]
+    return total, weight
+
+
+def grain_of(demand: np.ndarray, at: int) -> float:
+    """Variance over mean of the last year, from differences over a week."""
+    past = demand[max(at + 1 - YEAR, 0) : at + 1]
+    seen = [t for t in range(max(at + 1 - YEAR, 7), at + 1) if np.isfinite(demand[t] + demand[t - 7])]
+    off = np.mean([abs(demand[t] - demand[t - 7]) for t in seen])
+    return max(off**2 * np.pi / 4 / np.nanmean(past), np.nanmin(past[past > 0]))
 
 
 @pytest.mark.parametrize("at", [100, 400, 515, 799])
@@ -31,13 +39,16 @@ def test_the_features_of_a_window_are_the_naive_ratios(years: Panel, at: int):
     course = peers_at(years, at, 28)[0, 1]
     for i in series:
         group = course[groups_of(years)[1, i]]
+        demand, usual = years.quantity[i].astype(float), 1 + rows.summary.uplift[i] * years.promotion[i]
+        grain = grain_of(demand, at)
         for j, h in enumerate(horizons):
-            total, usual = naive(years.quantity[i].astype(float), at, range(at + 1, at + 1 + h))
-            shared, level = naive(group, span_of(years) - 1, range(span_of(years), span_of(years) + h))
+            total, weight = naive(demand, usual, at, range(at + 1, at + 1 + h))
+            ones = np.ones_like(group)
+            shared, level = naive(group, ones, span_of(years) - 1, range(span_of(years), span_of(years) + h))
             prior = shared / level if level > 0 else np.nan
-            own = min(total / usual, 20.0) if usual > 0 else np.nan
+            own = min(total / weight, 20.0) if weight > 0 else np.nan
             mean = prior if np.isfinite(prior) else 1.0
-            firm, soft = ((total + k * mean) / (usual + k) for k in (FIRM, SOFT))
+            firm, soft = ((total + k * grain * mean) / (weight + k * grain) for k in (FIRM, SOFT))
             said = [
                 rows.features[i, j, NAMES.index(f"season{end}")] for end in ("", "_firm", "_soft", "_group")
             ]
@@ -45,28 +56,45 @@ def test_the_features_of_a_window_are_the_naive_ratios(years: Panel, at: int):
 
 
 def test_a_ratio_worked_out_by_hand():
-    demand = np.full(20, 2.0)
+    demand = np.full(18, 2.0)
     demand[[10, 11]] = [6.0, np.nan]
-    levels = levels_before(demand, 17, 8, 4)  # periods 6 … 9, and none that early but 0 and 1
-    assert levels == (2.0, 2.0)
-    found = season_of(demand, (2.0, np.nan), (18, 20, 17), 8, np.nan)
+    usual = np.ones(18)
+    course = course_of(demand, usual, 8, 4, 1)
+    assert course.level == (2.0, 2.0)  # periods 6 … 9, and of those two years ago 0 and 1
+
+    assert course.grain == 2.0  # the smallest amount sold, for neighbours hardly differ
+    found = season_of(Course(demand, usual, 2.0, (2.0, np.nan)), (18, 20), 8, np.nan)
     assert found.own == pytest.approx(3.0)  # 6 in the one period of the window that was observed
-    assert found.firm == pytest.approx((6.0 + FIRM) / (2.0 + FIRM))
+    assert found.firm == pytest.approx((6.0 + 2 * FIRM) / (2.0 + 2 * FIRM))
     assert np.isnan(found.group)
 
 
-def test_a_series_is_believed_the_more_the_more_it_sold():
-    demand = np.r_[np.full(10, 1.0), np.full(10, 3.0)]
-    few, many = (season_of(units, (units[0], np.nan), (30, 40, 29), 20, 1.0)
-                 for units in (np.r_[demand, demand], 100 * np.r_[demand, demand]))  # fmt: skip
+def test_a_promotion_of_last_year_is_no_season():
+    demand = np.full(30, 2.0)
+    demand[10:13] = 6.0
+    promoted = np.ones(30)
+    promoted[10:13] = 3.0
+    found = season_of(course_of(demand, promoted, 20, 5, 1), (30, 33), 20, 1.0)
+    assert (found.own, found.soft) == pytest.approx((1.0, 1.0))
+
+
+def test_a_series_is_believed_the_more_the_more_it_sold_whatever_its_unit():
+    demand = np.tile(np.r_[np.full(10, 1.0), np.full(10, 3.0)], 2)
+    usual = np.ones(40)
+
+    def said(units: np.ndarray, grain: float) -> Season:
+        return season_of(Course(units, usual, grain, (float(units[0]), np.nan)), (30, 40), 20, 1.0)
+
+    few, many, grams = said(demand, 1.0), said(100 * demand, 1.0), said(100 * demand, 100.0)
     assert few.own == many.own == 3.0
     assert 1.0 < few.soft < few.firm < few.own
     assert many.soft == pytest.approx(3.0, abs=0.1)
+    assert grams == pytest.approx(few)
 
 
 def test_what_no_year_showed_is_unknown_and_leans_on_the_group():
-    nothing = np.full(30, np.nan)
-    found = season_of(nothing, (np.nan, np.nan), (25, 28, 24), 20, 1.4)
+    nothing = np.full(25, np.nan)
+    found = season_of(course_of(nothing, np.ones(25), 20, 4, 1), (25, 28), 20, 1.4)
     assert np.isnan(found.own)
     assert (found.firm, found.soft, found.group) == pytest.approx((1.4, 1.4, 1.4))
 

@@ -8,7 +8,6 @@ import pytest
 from forecasting.features import TRUSTED, build_rows
 from forecasting.occasions import lifts_at
 from forecasting.panel import Panel
-from forecasting.season import FIRM
 from forecasting.steps import NAMES, Steps, build_steps
 
 H = 14
@@ -45,7 +44,7 @@ def test_what_steps_expect_adds_up_to_the_path_of_the_sums(years: Panel, pairs, 
     np.testing.assert_allclose(feature(steps, "planned"), depth)
     uplift = steps.summary.uplift[:, None] * depth
     np.testing.assert_allclose(feature(steps, "lift"), 1 + uplift, rtol=1e-5)
-    week = steps.summary.level[:, None] * feature(steps, "weekday_factor")
+    week = steps.summary.level[:, None] * feature(steps, "weekday_factor") * feature(steps, "season_soft")
     np.testing.assert_allclose(steps.expected, week * (1 + TRUSTED * uplift), rtol=1e-5)
 
 
@@ -125,16 +124,51 @@ def test_a_step_s_season_is_that_of_the_week_around_it(years: Panel, steps: Step
     demand, at = years.quantity.astype(float), 799
     for i in range(years.series):
         k = ORIGINS.index(at) * years.series + i
+        usual = 1 + steps.summary.uplift[k] * years.promotion[i]
         for h in range(H):
-            total = usual = 0.0
+            total = weight = 0.0
             for back in (364, 728):
-                level = np.nanmean(demand[i, max(at + 1 - back - 56, 0) : at + 1 - back])
-                week = demand[i, at + 1 + h - 3 - back : at + 1 + h + 4 - back]
-                total, usual = total + np.nansum(week), usual + level * np.isfinite(week).sum()
-            prior = feature(steps, "season_group")[k, h]
-            assert feature(steps, "season")[k, h] == pytest.approx(min(total / usual, 20.0), rel=1e-4)
-            firm = (total + FIRM * prior) / (usual + FIRM)
-            assert feature(steps, "season_firm")[k, h] == pytest.approx(firm, rel=1e-4)
+                before = slice(max(at + 1 - back - 56, 0), at + 1 - back)
+                seen = np.isfinite(demand[i, before])
+                level = demand[i, before][seen].sum() / usual[before][seen].sum()
+                week = slice(at + 1 + h - 3 - back, at + 1 + h + 4 - back)
+                seen = np.isfinite(demand[i, week])
+                total += demand[i, week][seen].sum()
+                weight += level * usual[week][seen].sum()
+            assert feature(steps, "season")[k, h] == pytest.approx(min(total / weight, 20.0), rel=1e-4)
+            group, firm, soft = (feature(steps, f"season_{name}")[k, h] for name in ("group", "firm", "soft"))
+            assert min(group, total / weight) <= firm * 1.0001
+            assert firm <= max(group, total / weight) * 1.0001
+            assert abs(soft - group) <= abs(firm - group) + 1e-5
+
+
+def test_a_promoted_step_tells_its_run_and_what_promotions_sold(years: Panel, pairs, steps: Steps):
+    for k, (i, at) in enumerate(zip(*pairs, strict=True)):
+        flags = np.r_[years.promotion[i, : at + 1] > 0, planned(years, i, at) > 0]
+        level, profile = steps.summary.level[k], steps.summary.profile[k]
+        last = np.flatnonzero(flags[: at + 1])
+        latest = np.nan
+        if len(last) and at - last[-1] < 200:
+            begin = end = last[-1]
+            while begin > 0 and flags[begin - 1]:
+                begin -= 1
+            run = np.arange(begin, end + 1)
+            run = run[years.observed[i, run]]
+            weight = (profile[years.calendar.phase[run]] * level).sum()
+            latest = min(years.quantity[i, run].sum() / weight, 20.0) if weight > 0 else np.nan
+        assert feature(steps, "last_rate")[k] == pytest.approx(np.full(H, latest), rel=1e-4, nan_ok=True)
+        for h in range(H):
+            t = at + 1 + h
+            began, whole, rate = (feature(steps, name)[k, h] for name in ("began", "whole", "run_rate"))
+            if not flags[t]:
+                assert np.isnan([began, whole, rate]).all()
+                continue
+            begin = t
+            while begin > 0 and flags[begin - 1] and t - begin < 29:
+                begin -= 1
+            assert began == years.calendar.phase[begin]
+            assert whole == abs(feature(steps, "run")[k, h]) + abs(feature(steps, "left")[k, h]) - 1
+            assert rate == pytest.approx(latest if begin <= at else np.nan, rel=1e-4, nan_ok=True)
 
 
 def test_a_covariate_is_that_of_the_step_as_far_as_it_is_known(years: Panel, pairs, steps: Steps):
@@ -150,9 +184,7 @@ def test_a_covariate_is_that_of_the_step_as_far_as_it_is_known(years: Panel, pai
 def test_features_of_steps_are_free_of_scale(years: Panel, pairs, steps: Steps):
     grams = replace(years, quantity=years.quantity * 1024, sold=years.sold * 1024)
     large = build_steps(grams, *pairs, H, COVARIATES)
-    counted = [NAMES.index(name) for name in ("season_firm", "season_soft")]
-    free = np.setdiff1d(np.arange(steps.features.shape[2]), counted)
-    np.testing.assert_allclose(steps.features[:, :, free], large.features[:, :, free], rtol=1e-4)
+    np.testing.assert_allclose(steps.features, large.features, rtol=1e-4)
     np.testing.assert_allclose(steps.expected * 1024, large.expected, rtol=1e-6)
 
 
