@@ -119,11 +119,16 @@ def choose_weights(
 
 
 def _greedy(said: np.ndarray, actual: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """(models,) weights that sum to one, from (models, windows, levels) quantiles in units."""
+    """(models,) weights that sum to one, from (models, windows, levels) quantiles in units.
+
+    Every window counts half alike and half by the series' volume: many small series must not outvote those
+    that bring the money.
+    """
+    worth = 1.0 + scale / scale.mean() if len(scale) else scale
 
     def loss(quantiles: np.ndarray) -> float:
         off = pinball(actual, quantiles, np.array(SCORED)).mean(axis=1)
-        return float((off / scale).mean()) if len(actual) else 0.0
+        return float((off / scale) @ worth / worth.sum()) if len(actual) else 0.0
 
     alone = np.array([loss(one) for one in said])
     # All that are nearly as good as the best begin with a pick: what is best by a hair now need not be next.

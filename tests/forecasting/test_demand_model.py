@@ -154,7 +154,7 @@ def test_phased_out_items_fade(shop):
     as_of = tables["demand"]["date"].max()
     fading = build_panel(tables, DAY, as_of, 60)
     model = fit(Baseline("moving_average"), fading)
-    steady = Panel(**{**vars(fading), "fade": np.ones(12)})
+    steady = replace(fading, fade=np.ones(12))
     share = model.predict(fading, 60).mean / model.predict(steady, 60).mean
     daily = np.diff(model.predict(fading, 60).mean, axis=1)
     np.testing.assert_allclose(daily[:4, 41] / daily[:4, 13], 0.5, rtol=0.02)  # half of it gone in 28 days

@@ -27,7 +27,7 @@ def test_asked_again_it_says_what_a_panel_that_was_never_asked_says(years: Panel
 
 def test_a_changed_panel_remembers_nothing_of_the_one_before(years: Panel):
     before = features(years, 700)
-    double = replace(years, quantity=years.quantity * np.float32(1 + np.arange(years.series)[:, None] % 2))
+    double = replace(years, quantity=years.quantity * np.float32(1 + np.arange(years.length) % 2))
     assert not np.array_equal(before, features(double, 700), equal_nan=True)
     cut = years.until(700)
     assert cut.memo is not years.memo

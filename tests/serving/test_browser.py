@@ -218,6 +218,7 @@ def test_a_what_if_works_without_scripts(browser: Any, lively: str) -> None:
     page = context.new_page()
     page.goto(lively + item_url("s3", "Old Town"))
     page.click(".what-if button")
+    page.locator("#what-if tbody tr").first.wait_for()
     assert page.locator("#what-if tbody tr").count() == 3
     context.close()
 

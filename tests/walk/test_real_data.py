@@ -93,7 +93,9 @@ def test_vn2(forestock, shared_data: Path, tmp_path: Path) -> None:
     # Ordered at the end of a week with two full weeks in between: three weeks of demand to cover.
     assert (thresholds["lead_time_q95"] == 2).all()
     assert (thresholds["review_periods"] == 1).all()
-    assert np.allclose(thresholds["target"], 1 / 1.2)
+    # A lost sale needs no later order: the level that is cheapest when played is below the newsvendor's.
+    assert thresholds["target"].between(0.01, 1 / 1.2 + 1e-6).all()
+    assert thresholds["target"].nunique() > 3
     plan = frames["plan"]
     assert (plan["quantity"] % 1 == 0).all()
     assert (plan["order_on"] == pd.Timestamp("2024-04-15")).all()
