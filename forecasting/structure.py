@@ -1,4 +1,4 @@
-"""The structural expectation of one series: level × weekday × (1 + uplift × promotion), compiled.
+"""Level, weekdays and uplift of one series, of which its structural expectation is made, compiled.
 
 It owns how each factor is estimated from what was observed up to an origin, and how it leans on all series
 where the own history says little.
