@@ -1,4 +1,4 @@
-"""Accuracy of lead times on real deliveries: python benchmarks/lead_times.py FILE [--years 2010 … 2013].
+"""Accuracy of lead times on real deliveries: python benchmarks/lead_times.py FILE [--years 2011 … 2013].
 
 FILE is the public table of deliveries of the Supply Chain Management System (USAID, 2006–2013). Standing at
 the end of each year, the lead times of the deliveries of the year after are predicted, for vendors with at
@@ -83,7 +83,7 @@ def main() -> None:
     """Print the choice of the half-life, then the years asked for and their mean."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("file", type=Path)
-    parser.add_argument("--years", type=int, nargs="+", default=[2010, 2011, 2012, 2013])
+    parser.add_argument("--years", type=int, nargs="+", default=[2011, 2012, 2013])
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     orders = deliveries(options.file)

@@ -121,8 +121,8 @@ def choose_weights(
 def _greedy(said: np.ndarray, actual: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """(models,) weights that sum to one, from (models, windows, levels) quantiles in units.
 
-    Every window counts half alike and half by the series' volume: many small series must not outvote those
-    that bring the money.
+    Every window counts half alike and half by its scale, mean demand × √h: many small series must not
+    outvote those that bring the money.
     """
     worth = 1.0 + scale / scale.mean() if len(scale) else scale
 

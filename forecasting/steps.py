@@ -45,6 +45,7 @@ NAMES = (*LAGS, *STEP)
 _B1, _B2, _B3 = len(PLACE), len(PLACE + PROMOTED), len(PLACE + PROMOTED + SEASON)
 _B4 = _B3 + len(DAYS)
 LONG = 30  # periods after which a promotion, or the time without one, is only long
+REMEMBERED = 200  # periods back in which a promotion tells what promotions sell
 FLAGS = (7, 14, 28)  # periods before the step in which promoted ones are counted
 
 
@@ -151,7 +152,7 @@ def _promotion(
     for h in range(last):
         flag[back + h] = 1.0 if planned[h] > 0.0 else 0.0
     promoted, plain = _rates(arrays, ask, base, pair)
-    now, latest = _run_rates(arrays, base, pair, at)
+    latest = _last_rate(arrays, base, pair, at)
     for h in range(last):
         t, run, left = back + h, 1, 1
         while run < LONG and t - run >= 0 and flag[t - run] == flag[t]:
@@ -165,30 +166,24 @@ def _promotion(
         f[7], f[8] = promoted, plain
         if flag[t] > 0.0:
             f[9], f[10] = arrays.phase[at + 1 + h + 1 - run], run + left - 1
-            if run > h + 1:
-                f[11] = now
+            if run > h + 1:  # it runs at the origin: the last promotion is this one
+                f[11] = latest
         f[12] = latest
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _run_rates(arrays: Arrays, base: Base, pair: tuple[int, int], at: int) -> tuple[float, float]:
-    """Demand as a multiple of the level in the promotion that runs at the origin, and in the last one."""
-    i, r = pair
-    now, latest, total, weight, t = np.nan, np.nan, 0.0, 0.0, at
-    low = max(at - 200, -1)
+def _last_rate(arrays: Arrays, base: Base, pair: tuple[int, int], at: int) -> float:
+    """Demand as a multiple of the level in the last promotion, which may still run; NaN if long ago."""
+    (i, r), t, total, weight = pair, at, 0.0, 0.0
+    low = max(at - REMEMBERED, -1)
     while t > low and arrays.promotion[i, t] <= 0.0:
         t -= 1
-    running = t == at
     while t > low and arrays.promotion[i, t] > 0.0:
         if np.isfinite(arrays.quantity[i, t]):
             total += arrays.quantity[i, t]
             weight += base.profile[r][arrays.phase[t]] * base.level[r]
         t -= 1
-    if weight > 0.0:
-        latest = min(total / weight, MOST)
-        if running:
-            now = latest
-    return now, latest
+    return min(total / weight, MOST) if weight > 0.0 else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

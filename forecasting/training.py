@@ -166,7 +166,7 @@ def _try_all(run: _Run, candidates: tuple[Forecaster, ...]) -> dict[str, _Tried]
     """Each candidate fitted before the folds, and what it says about them."""
     tried = {}
     panel, folds = run.panel, run.folds
-    past = panel.until(folds.fitted)
+    past = panel.until(folds.fitted)  # cut once: what one candidate finds out about it the next need not
     for candidate in candidates:
         short = folds.fitted + 1 < LEAST_PERIODS[panel.period.name]
         if short and candidate.name not in KINDS:

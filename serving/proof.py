@@ -136,7 +136,7 @@ def prove(
     model, reviews = begin.model, []
     for index in range(last - count, last, step):
         walk = Walk(settings, clock.dates(np.array([index]))[0], stage)
-        walk.__dict__["model"] = model
+        walk.model = model
         reviews.append(_derive(walk))
     keys = _common(reviews)
     rows = [_rows(review.keys, keys) for review in reviews]
