@@ -34,10 +34,11 @@ def assemble_facts(
     inbound: Inbound,
     risk: pd.DataFrame | None,
     orders: pd.DataFrame,
+    overstock: pd.DataFrame,
 ) -> pd.DataFrame:
     """One row per series, in demand's order.
 
-    supply, lead_times, thresholds, position: row by row as demand
+    supply, lead_times, thresholds, position, overstock: row by row as demand
     risk: long, all periods of the forecast; None where no stock was ever counted
     orders: recommended orders, at most one counted per series (the first)
     inbound is what likely comes within the lead time: what an alert may still count on before an order placed
@@ -59,6 +60,8 @@ def assemble_facts(
     facts[LEVELS] = thresholds[LEVELS].to_numpy()
     for level in ("q50", "q90"):
         facts[f"lead_time_{level}"] = thresholds[f"lead_time_{level}"].to_numpy() * days
+    outlook = overstock.columns.difference(SERIES, sort=False)
+    facts[list(outlook)] = overstock[outlook].reset_index(drop=True)
     if risk is not None:
         facts = facts.assign(**_risk(risk, n, demand.horizon, step, days))
         out = (facts["on_hand"] - facts["reserved"]) <= 0

@@ -1,7 +1,7 @@
 """The walk through the rooms for one as-of date: each property is a stage, computed once, in page order.
 
-tables → lead times → panel → model → demand → thresholds → position → risk → orders → facts. Everything a
-command, a page or the daily job shows is one of these.
+tables → lead times → panel → model → demand → thresholds → position → risk → lots → orders → facts.
+Everything a command, a page or the daily job shows is one of these.
 """
 
 import logging
@@ -26,6 +26,8 @@ from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
 from optimization.lead_time import LeadTimes, learn_lead_times
 from optimization.lost_sales import settle_targets
+from optimization.lots import lots_on_shelf
+from optimization.overstock import overstock_outlook
 from optimization.planning import recommend_orders
 from optimization.position import Inbound, expect_arrivals, on_shelf
 from optimization.risk import stockout_risk
@@ -273,6 +275,21 @@ class Walk:
         )
 
     @cached_property
+    def lots(self) -> pd.DataFrame:
+        """Which units stand on each shelf, and up to when they can be sold."""
+        tables, life = self.tables, self.supply["shelf_life_days"].to_numpy(dtype=float)
+        return lots_on_shelf(
+            self.position, life, tables["lots"], tables["supply_orders"], self.period, self.as_of
+        )
+
+    @cached_property
+    def overstock(self) -> pd.DataFrame:
+        """How long each shelf lasts, what will expire on it, and what does not pay to keep."""
+        return overstock_outlook(
+            self.demand, self.supply, self.targets, position=self.position, lots=self.lots
+        )
+
+    @cached_property
     def orders(self) -> pd.DataFrame:
         """Recommended orders."""
         thresholds = self.thresholds
@@ -301,6 +318,7 @@ class Walk:
             inbound=self.inbound,
             risk=self.risk if counted else None,
             orders=self.orders,
+            overstock=self.overstock,
         )
         return facts.assign(data_as_of=self.as_of, data_digest=self.digest, model_version=self.model.version)
 

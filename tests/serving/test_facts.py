@@ -9,6 +9,7 @@ import pytest
 from forecasting.cumulative import LEVELS, CumulativeDemand
 from ingestion.periods import Period
 from optimization.lead_time import LeadTimes
+from optimization.overstock import overstock_outlook
 from optimization.planning import recommend_orders
 from optimization.position import Inbound
 from optimization.thresholds import derive_thresholds
@@ -66,9 +67,11 @@ def see(demand: CumulativeDemand, lead_times: LeadTimes, coming: Inbound) -> tup
     thresholds = derive_thresholds(demand, supply, lead_times, targets)
     orders = recommend_orders(demand, supply, lead_times, targets, thresholds=thresholds, **ahead)
     items = pd.DataFrame({"sku": ["a", "b"]})
-    facts = assemble_facts(
-        demand, items, supply, lead_times, thresholds=thresholds, risk=None, orders=orders, **ahead
-    )
+    position = ahead["position"]
+    lots = position.assign(row=[0, 1], quantity=position["on_hand"], expires_on=pd.Timestamp("2024-05-01"))
+    overstock = overstock_outlook(demand, supply, targets, position=position, lots=lots)
+    results = {"thresholds": thresholds, "orders": orders, "overstock": overstock}
+    facts = assemble_facts(demand, items, supply, lead_times, risk=None, **results, **ahead)
     return facts.set_index("sku").loc["a"], orders[orders["sku"] == "a"]
 
 
@@ -89,6 +92,15 @@ def test_rounding_is_the_same_for_both(demand: CumulativeDemand, lead_times: Lea
     for known in (exact, lead_times):
         fact, orders = see(demand, known, coming)
         assert [fact["inbound"], orders["inbound"].item()] == [5, 18]
+
+
+def test_the_outlook_of_the_shelf_is_seen(demand: CumulativeDemand, lead_times: LeadTimes) -> None:
+    """One of two units is free: it is sold on the first day of four units, a month before it expires."""
+    fact, _ = see(demand, lead_times, inbound([3], [False]))
+    assert [fact["days_of_cover"], fact["days_of_cover_q90"], fact["units_to_clear"]] == [1, 1, 0]
+    assert [fact["money_to_clear"], fact["expiring_units"]] == [0, 0]
+    assert fact["sell_before_expiry_probability"] == 1
+    assert fact["first_expiry_on"] == pd.Timestamp("2024-05-01")
 
 
 def test_what_is_overdue_is_named_by_who_owes_most(demand: CumulativeDemand, lead_times: LeadTimes) -> None:
