@@ -27,15 +27,22 @@ from sqlalchemy import (
     update,
 )
 
+from serving.store import audit, drafts, outbox
 from serving.store.paging import Page, read_cursor, write_cursor
 from serving.store.rows import BATCH, add, fetch, plain, to_frame, to_rows
-from serving.store.schema import UNRESOLVED, alert_events, alerts, positions, snapshots
+from serving.store.schema import UNRESOLVED, alerts, positions, snapshots
 from warning.engine import Decision
+from warning.routing import Desk
 from warning.rules import TIERS
 
 # What identifies an alert or belongs to its life; an evaluation does not change these.
-KEPT = ("alert_id", "fingerprint", "rule", "sku", "location", "state", "opened_on", "resolved_on")
+LIFE = (
+    *("owner", "deadline", "acknowledged_at", "acted_at"),
+    *("snoozed_until", "escalated_to", "escalated_at"),
+)
+KEPT = ("alert_id", "fingerprint", "rule", "sku", "location", "state", "opened_on", "resolved_on", *LIFE)
 CHANGING = tuple(column.name for column in alerts.columns if column.name not in KEPT)
+ENDING = ("state", "resolved_on", "updated_on", "resolution", "change")
 ORDER_KINDS = (float, int, float, str, str, str, str)  # of the keys that `_order` gives
 # An audit event tells these; the rest follows from them or says only that another day has come.
 TOLD = (
@@ -79,8 +86,12 @@ class AlertFilter:
     text: str | None = None
 
 
-def apply(connection: Connection, decision: Decision, at: datetime) -> Applied:
-    """Open, update and resolve alerts with one audit event each; the connection must be the only writer."""
+def apply(connection: Connection, decision: Decision, at: datetime, desk: Desk) -> Applied:
+    """Open, update and resolve alerts, each with its audit event and what is to be told of it.
+
+    desk: who answers for a new alert, by when, and where this is told
+    The connection must be the only writer.
+    """
     if _is_stale(connection, decision):
         return Applied(0, 0, 0, stale=True)
     live = _unresolved(connection)
@@ -93,25 +104,35 @@ def apply(connection: Connection, decision: Decision, at: datetime) -> Applied:
         for row in to_rows(decision.resolved, alerts)
         if _follows(live.get(row["alert_id"]), row)
     ]
+    opened, reopened = (
+        [_assigned(row, desk, at) for row in opened],
+        [_assigned(row, desk, at) for row in reopened],
+    )
     add(connection, alerts, opened)
-    _write(connection, reopened, ("state", "resolved_on", *CHANGING))
+    _write(connection, reopened, ("state", "resolved_on", *LIFE, *CHANGING))
     _write(connection, updated, CHANGING)
-    _write(connection, ended, ("state", "resolved_on", "updated_on", "resolution", "change"))
+    _write(connection, ended, ENDING)
     events = [(row["alert_id"], "opened", _origin(row)) for row in opened]
     events += [(row["alert_id"], "reopened", _origin(row)) for row in reopened]
     events += _told(live, updated)
     events += [(row["alert_id"], "resolved", {"resolution": row["resolution"]}) for row in ended]
-    record(connection, events, at)
+    known = {row["alert_id"]: row for row in (*opened, *reopened)}
+    known |= {row["alert_id"]: _onto(live, row, CHANGING) for row in updated}
+    known |= {row["alert_id"]: _onto(live, row, ENDING) for row in ended}
+    outbox.enqueue(connection, desk, audit.record(connection, events, at), known, at)
+    drafts.settle(connection, ended, at)
     return Applied(len(opened) + len(reopened), len(updated), len(ended))
 
 
-def record(connection: Connection, events: Iterable[tuple[str, str, dict[str, Any]]], at: datetime) -> None:
-    """Append (alert_id, event, detail) to the audit."""
-    add(
-        connection,
-        alert_events,
-        [{"alert_id": alert, "event": event, "at": at, "detail": detail} for alert, event, detail in events],
-    )
+def _onto(live: dict[str, dict[str, Any]], row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """An alert as it is once these columns of a row are written."""
+    return live[row["alert_id"]] | {name: row[name] for name in names}
+
+
+def _assigned(row: dict[str, Any], desk: Desk, at: datetime) -> dict[str, Any]:
+    """A new alert, or one that is back, with who answers for it by when."""
+    life = dict.fromkeys(LIFE)
+    return {**row, **life, "owner": row["owner"] or desk.last_owner, "deadline": desk.hours.deadline(at)}
 
 
 def unresolved(connection: Connection) -> pd.DataFrame:
@@ -167,15 +188,6 @@ def distribution(connection: Connection) -> pd.DataFrame:
     query = select(*keys, *measures).where(UNRESOLVED).group_by(*keys).order_by(*keys)
     rows = connection.execute(query).fetchall()
     return pd.DataFrame([tuple(row) for row in rows], columns=["tier", "rule", "location", "alerts", "money"])
-
-
-def events(connection: Connection, alert_id: str) -> pd.DataFrame:
-    """event, at, detail of one alert, oldest first."""
-    query = select(alert_events.c.event, alert_events.c.at, alert_events.c.detail)
-    rows = connection.execute(
-        query.where(alert_events.c.alert_id == alert_id).order_by(alert_events.c.event_id)
-    ).fetchall()
-    return pd.DataFrame([tuple(row) for row in rows], columns=["event", "at", "detail"])
 
 
 def _order(connection: Connection) -> list[ColumnElement[Any]]:

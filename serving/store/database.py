@@ -74,6 +74,21 @@ def writing(engine: Engine) -> Iterator[Connection]:
         raise _unavailable(engine, error) from error
 
 
+@contextmanager
+def stepping_over(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes beside other writers, for those who lock the rows they take (SKIP LOCKED).
+
+    SQLite has one writer whatever the rows; there it is `writing`.
+    """
+    try:
+        with engine.connect().execution_options(forestock_writes=True) as connection, connection.begin():
+            yield connection
+    except DatabaseError as error:
+        if _is_ours(error):
+            raise
+        raise _unavailable(engine, error) from error
+
+
 def migrate(engine: Engine) -> None:
     """Bring the schema to the present; safe while others do the same."""
     with reading(engine) as connection:

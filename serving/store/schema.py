@@ -2,7 +2,8 @@
 
 A snapshot is what one run published: thresholds, positions and recommended orders, never changed
 afterwards; only its place among the publications moves up when it is published again. Alerts live across
-snapshots; what happened to them is told by `alert_events`, which only grows.
+snapshots; what happened to them is told by `alert_events`, which only grows. `notices` is the outbox: what is
+to be told to whom, written in the transaction that gives the reason.
 """
 
 from datetime import UTC, datetime
@@ -71,6 +72,10 @@ def _numbers(*names: str) -> tuple[Column[Any], ...]:
 
 def _words(*names: str) -> tuple[Column[Any], ...]:
     return tuple(Column(name, String) for name in names)
+
+
+def _moments(*names: str) -> tuple[Column[Any], ...]:
+    return tuple(Column(name, Moment) for name in names)
 
 
 snapshots = Table(
@@ -173,6 +178,9 @@ alerts = Table(
     *_words("remedy", "title_zh", "reason_zh", "remedy_zh"),
     *_numbers("units_at_risk", "measure", "bound", "stock", "reserved"),
     *_numbers("safety_stock", "reorder_point", "order_up_to"),
+    # Who answers for it by when, and what people did about it.
+    *_words("owner", "escalated_to"),
+    *_moments("deadline", "acknowledged_at", "acted_at", "snoozed_until", "escalated_at"),
     Index(None, "sku", "location"),
 )
 
@@ -190,11 +198,111 @@ Index(
 alert_events = Table(
     "alert_events",
     metadata,
-    Column("event_id", Integer, primary_key=True),
+    Column("event_id", Integer, primary_key=True, autoincrement=False),  # counted without a gap
     Column("alert_id", String, nullable=False),
     Column("event", String, nullable=False),
     Column("at", Moment, nullable=False),
+    Column("actor", String, nullable=False),
     Column("detail", JSON, nullable=False),
+    Column("hash", String, nullable=False),  # over the row and the hash of the one before it
     ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"]),
     Index(None, "alert_id"),
+)
+
+# How many events there are and the hash of the last: what was cut off the end is missed.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("head", Integer, primary_key=True, autoincrement=False),
+    Column("events", Integer, nullable=False),
+    Column("hash", String, nullable=False),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", String, primary_key=True),  # the same in every attempt to deliver it
+    Column("alert_id", String),
+    Column("event_id", Integer),
+    Column("event", String, nullable=False),
+    Column("channel", String, nullable=False),
+    *_words("owner", "tier"),
+    Column("state", String, nullable=False),  # queued, sent, dead (given up) or skipped (never to be sent)
+    Column("reason", String, nullable=False),  # why it was skipped, or what the last attempt met
+    Column("message", JSON, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # Notices that go out as one message, fixed when it is first tried.
+    Column("parcel", String),
+    Column("lease_by", String),
+    *_moments("lease_until", "sent_at"),
+    ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"]),
+    Index(None, "alert_id"),
+    Index(None, "state", "channel", "due_at"),
+    Index(None, "parcel"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", Integer, primary_key=True),
+    Column("notice_id", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("outcome", String, nullable=False),  # sent, retry or dead
+    Column("detail", String, nullable=False),
+    ForeignKeyConstraint(["notice_id"], ["notices.notice_id"]),
+    Index(None, "notice_id"),
+)
+
+channel_states = Table(
+    "channel_states",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("tokens", Double, nullable=False),
+    Column("filled_at", Moment, nullable=False),
+    Column("blocked_until", Moment),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("draft_id", String, primary_key=True),
+    Column("cause", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("alert_id", String, nullable=False),
+    Column("sku", String, nullable=False),
+    Column("location", String, nullable=False),
+    *_words("supplier", "source"),
+    *_numbers("quantity", "cost"),
+    Column("order_by", Date),
+    Column("arrives_on", Date),
+    Column("state", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("decided_at", Moment),
+    *_words("decided_by", "reason"),
+    ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"]),
+    Index(None, "alert_id"),
+)
+
+PENDING = drafts.c.state.in_(("drafted", "requested", "approved"))
+
+# One request under way per cause, whoever asks.
+Index(
+    "uq_drafts_pending_cause",
+    drafts.c.cause,
+    unique=True,
+    sqlite_where=PENDING,
+    postgresql_where=PENDING,
+)
+
+# Writes that must be done once, by the key their sender gave them.
+answered = Table(
+    "answered",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("answer", JSON, nullable=False),
+    Column("at", Moment, nullable=False),
 )

@@ -11,16 +11,20 @@ from sqlalchemy import Engine, Table, select, text
 
 from ingestion.errors import Problem
 from serving.store import alerts as alert_rows
-from serving.store import snapshots
+from serving.store import audit, snapshots
 from serving.store.alerts import AlertFilter, Applied
 from serving.store.database import Unavailable, head, migrate, open_engine, reading, revision, writing
+from serving.store.lifecycle import Responses
+from serving.store.outbox import Outbox
 from serving.store.paging import Page
 from serving.store.rows import to_frame
 from serving.store.schema import alerts, orders, positions, thresholds
 from serving.store.snapshots import Snapshot
 from warning.engine import Decision
+from warning.routing import Desk
 
 CHUNK = 5_000
+NOBODY = Desk()  # one planner answers for everything and is told nowhere
 
 
 class Missing(Problem):
@@ -146,13 +150,22 @@ class Store:
             raise Empty("nothing has been published yet; run: forestock run")
         return found
 
-    def apply(self, decision: Decision, at: datetime) -> Applied:
-        """Keep an evaluation's outcome with its audit events, atomically; again, it changes nothing.
+    def apply(self, decision: Decision, at: datetime, desk: Desk = NOBODY) -> Applied:
+        """Keep an evaluation's outcome with its audit events and notices, atomically; again, it does nothing.
 
         An evaluation of earlier data than the store knows changes nothing either; `stale` says so.
         """
         with writing(self._engine) as connection:
-            return alert_rows.apply(connection, decision, at)
+            return alert_rows.apply(connection, decision, at, desk)
+
+    def responses(self, desk: Desk = NOBODY) -> Responses:
+        """What people do about alerts, under the desk's owners and hours."""
+        return Responses(self._engine, desk)
+
+    @property
+    def outbox(self) -> Outbox:
+        """What is to be told."""
+        return Outbox(self._engine)
 
     def open_alerts(self) -> pd.DataFrame:
         """All unresolved alerts, in the engine's columns."""
@@ -172,7 +185,7 @@ class Store:
             found = connection.execute(select(*columns).where(alerts.c.alert_id == alert_id)).fetchall()
             if not found:
                 raise Missing(f"there is no alert {alert_id!r}; list them with GET /v1/alerts?state=all")
-            return to_frame(found, columns), alert_rows.events(connection, alert_id)
+            return to_frame(found, columns), audit.events(connection, alert_id)
 
     def thresholds(
         self,

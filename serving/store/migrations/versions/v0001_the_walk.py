@@ -1,6 +1,7 @@
-"""Snapshots with thresholds, positions and orders; alerts with their audit."""
+"""Snapshots with thresholds, positions and orders; alerts with their audit, their notices and drafts."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +12,7 @@ branch_labels = None
 depends_on = None
 
 UNRESOLVED = sa.text("resolved_on IS NULL")
+PENDING = sa.text("state IN ('drafted', 'requested', 'approved')")
 APPEND_ONLY = "alert_events only grows: neither change nor delete a row"
 
 
@@ -20,6 +22,8 @@ def upgrade() -> None:
     _positions_and_orders()
     _alerts()
     _audit()
+    _notices()
+    _drafts()
 
 
 def _snapshots() -> None:
@@ -112,6 +116,8 @@ def _alerts() -> None:
         *_words("remedy", "title_zh", "reason_zh", "remedy_zh"),
         *_numbers("units_at_risk", "measure", "bound", "stock", "reserved"),
         *_numbers("safety_stock", "reorder_point", "order_up_to"),
+        *_words("owner", "escalated_to"),
+        *_moments("deadline", "acknowledged_at", "acted_at", "snoozed_until", "escalated_at"),
         sa.PrimaryKeyConstraint("alert_id", name="pk_alerts"),
     )
     op.create_index("ix_alerts_sku_location", "alerts", ["sku", "location"])
@@ -128,14 +134,23 @@ def _alerts() -> None:
 def _audit() -> None:
     op.create_table(
         "alert_events",
-        sa.Column("event_id", sa.Integer, nullable=False),
+        sa.Column("event_id", sa.Integer, nullable=False, autoincrement=False),
         *_words("alert_id", "event", nullable=False),
         sa.Column("at", sa.DateTime, nullable=False),
+        *_words("actor", nullable=False),
         sa.Column("detail", sa.JSON, nullable=False),
+        *_words("hash", nullable=False),
         sa.ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"], name="fk_alert_events_alerts"),
         sa.PrimaryKeyConstraint("event_id", name="pk_alert_events"),
     )
     op.create_index("ix_alert_events_alert_id", "alert_events", ["alert_id"])
+    op.create_table(
+        "audit_head",
+        sa.Column("head", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("events", sa.Integer, nullable=False),
+        *_words("hash", nullable=False),
+        sa.PrimaryKeyConstraint("head", name="pk_audit_head"),
+    )
     if op.get_bind().dialect.name == "sqlite":
         for action in ("UPDATE", "DELETE"):
             op.execute(
@@ -153,12 +168,90 @@ def _audit() -> None:
     )
 
 
+def _notices() -> None:
+    op.create_table(
+        "notices",
+        *_words("notice_id", nullable=False),
+        *_words("alert_id"),
+        sa.Column("event_id", sa.Integer),
+        *_words("event", "channel", nullable=False),
+        *_words("owner", "tier"),
+        *_words("state", "reason", nullable=False),
+        sa.Column("message", sa.JSON, nullable=False),
+        *_moments("created_at", "due_at", nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        *_words("parcel", "lease_by"),
+        *_moments("lease_until", "sent_at"),
+        sa.ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"], name="fk_notices_alerts"),
+        sa.PrimaryKeyConstraint("notice_id", name="pk_notices"),
+    )
+    op.create_index("ix_notices_alert_id", "notices", ["alert_id"])
+    op.create_index("ix_notices_state_channel_due_at", "notices", ["state", "channel", "due_at"])
+    op.create_index("ix_notices_parcel", "notices", ["parcel"])
+    op.create_table(
+        "deliveries",
+        sa.Column("delivery_id", sa.Integer, nullable=False),
+        *_words("notice_id", nullable=False),
+        *_moments("at", nullable=False),
+        *_words("outcome", "detail", nullable=False),
+        sa.ForeignKeyConstraint(["notice_id"], ["notices.notice_id"], name="fk_deliveries_notices"),
+        sa.PrimaryKeyConstraint("delivery_id", name="pk_deliveries"),
+    )
+    op.create_index("ix_deliveries_notice_id", "deliveries", ["notice_id"])
+    op.create_table(
+        "channel_states",
+        *_words("channel", nullable=False),
+        sa.Column("tokens", sa.Double, nullable=False),
+        *_moments("filled_at", nullable=False),
+        *_moments("blocked_until"),
+        sa.PrimaryKeyConstraint("channel", name="pk_channel_states"),
+    )
+
+
+def _drafts() -> None:
+    op.create_table(
+        "drafts",
+        *_words("draft_id", "cause", "kind", "alert_id", "sku", "location", nullable=False),
+        *_words("supplier", "source"),
+        *_numbers("quantity", "cost"),
+        sa.Column("order_by", sa.Date),
+        sa.Column("arrives_on", sa.Date),
+        *_words("state", nullable=False),
+        *_moments("created_at", nullable=False),
+        *_words("created_by", nullable=False),
+        *_moments("decided_at"),
+        *_words("decided_by", "reason"),
+        sa.ForeignKeyConstraint(["alert_id"], ["alerts.alert_id"], name="fk_drafts_alerts"),
+        sa.PrimaryKeyConstraint("draft_id", name="pk_drafts"),
+    )
+    op.create_index("ix_drafts_alert_id", "drafts", ["alert_id"])
+    op.create_index(
+        "uq_drafts_pending_cause",
+        "drafts",
+        ["cause"],
+        unique=True,
+        sqlite_where=PENDING,
+        postgresql_where=PENDING,
+    )
+    op.create_table(
+        "answered",
+        *_words("key", "digest", nullable=False),
+        sa.Column("answer", sa.JSON, nullable=False),
+        *_moments("at", nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_answered"),
+    )
+
+
 def _words(*names: str, nullable: bool = True) -> Iterable[sa.Column[str]]:
     return tuple(sa.Column(name, sa.String, nullable=nullable) for name in names)
 
 
 def _numbers(*names: str) -> Iterable[sa.Column[float]]:
     return tuple(sa.Column(name, sa.Double) for name in names)
+
+
+def _moments(*names: str, nullable: bool = True) -> Iterable[sa.Column[datetime]]:
+    return tuple(sa.Column(name, sa.DateTime, nullable=nullable) for name in names)
 
 
 def _of_snapshot(table: str) -> sa.ForeignKeyConstraint:

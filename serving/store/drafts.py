@@ -1,0 +1,151 @@
+"""Drafts: what is to be ordered, hurried, moved or sold because of an alert, until it is under way elsewhere.
+
+There is one pending draft per cause: whoever acts on the same alert again, or on another alert of the same
+cause, finds it and adds nothing. A draft is drafted → requested (out for approval) → approved → placed, or
+rejected or withdrawn on the way. Once placed, the order itself is loaded and counted by what is recommended
+next.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from ingestion.errors import Problem
+from serving.store.audit import ENGINE
+from serving.store.schema import PENDING, drafts
+from warning.outbox import name_of
+
+# What a decision makes of a draft in its state.
+DECISIONS: dict[str, dict[str, str]] = {
+    "drafted": {"approved": "approved", "rejected": "rejected", "placed": "placed", "withdrawn": "withdrawn"},
+    "requested": {"approved": "approved", "rejected": "rejected", "withdrawn": "withdrawn"},
+    "approved": {"placed": "placed", "withdrawn": "withdrawn"},
+}
+DRAWN = ("order", "transfer", "expedite", "promote", "clear", "fix_data")  # what can be drafted
+GONE = {"drafted": "withdrawn", "requested": "withdrawn", "approved": "placed"}
+# What the end of an alert makes of its drafts; superseded and duplicate leave the cause as it is.
+ENDS = {
+    **dict.fromkeys(("cleared", "gone", "retired"), GONE),
+    "by hand": {"drafted": "placed", "approved": "placed"},
+}
+SOME = 500  # alerts asked for at once
+NEED = {"order": "supply", "transfer": "supply", "promote": "surplus", "clear": "surplus"}
+
+
+class IllegalDecisionError(Problem):
+    """A decision that a draft in its state cannot take."""
+
+
+def draw(
+    connection: Connection, alert: Mapping[str, Any], by: str, at: datetime
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Drafts of what an alert recommends: those made now, and pending ones that cover it already.
+
+    A draft that has not gone out yet takes the new quantity where that is larger.
+    """
+    made, covered = [], []
+    what = alert.get("recommendation")
+    while what:
+        if what["type"] in DRAWN:
+            row = _row(alert, what, by, at)
+            pending = (
+                connection.execute(select(drafts).where(drafts.c.cause == row["cause"], PENDING))
+                .mappings()
+                .first()
+            )
+            if pending is None:
+                connection.execute(insert(drafts).values(row))
+                made.append(row)
+            else:
+                covered.append(_grown(connection, dict(pending), row))
+        what = what.get("then")
+    return made, covered
+
+
+def request(connection: Connection, draft_ids: Iterable[str]) -> None:
+    """Note that drafts went out for approval."""
+    chosen = drafts.c.draft_id.in_(list(draft_ids))
+    connection.execute(update(drafts).where(chosen).values(state="requested"))
+
+
+def decide(
+    connection: Connection, draft_id: str, decision: str, by: str, at: datetime, reason: str = ""
+) -> dict[str, Any] | None:
+    """The draft after a decision, None where there is no such draft; the same again changes nothing."""
+    found = connection.execute(select(drafts).where(drafts.c.draft_id == draft_id)).mappings().first()
+    if found is None:
+        return None
+    if found["state"] == decision:
+        return dict(found)
+    after = DECISIONS.get(found["state"], {}).get(decision)
+    if after is None:
+        possible = ", ".join(DECISIONS.get(found["state"], {})) or "nothing more"
+        raise IllegalDecisionError(
+            f"a draft that is {found['state']} cannot be {decision}; it can be {possible}"
+        )
+    values = {"state": after, "decided_at": at, "decided_by": by, "reason": reason or None}
+    connection.execute(update(drafts).where(drafts.c.draft_id == draft_id).values(values))
+    return {**found, **values}
+
+
+def settle(connection: Connection, ended: Iterable[Mapping[str, Any]], at: datetime) -> None:
+    """End what is pending for alerts that are over, so that it does not cover the next need.
+
+    What was approved counts as placed. What was not is withdrawn where the need is gone, and counts as placed
+    where somebody resolved the alert by hand, unless its approval is still awaited.
+    """
+    for resolution, after in ENDS.items():
+        ids = [row["alert_id"] for row in ended if row["resolution"] == resolution]
+        for before, state in after.items():
+            values = {"state": state, "decided_at": at, "decided_by": ENGINE, "reason": "the alert is over"}
+            for start in range(0, len(ids), SOME):
+                chosen = drafts.c.alert_id.in_(ids[start : start + SOME]), drafts.c.state == before
+                connection.execute(update(drafts).where(*chosen).values(values))
+
+
+def find(
+    connection: Connection, *, state: str | None, alert_id: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """Drafts as they stand, the newest first; state may be pending."""
+    chosen = [drafts.c.alert_id == alert_id] if alert_id else []
+    chosen += [PENDING] if state == "pending" else [drafts.c.state == state] if state else []
+    query = select(drafts).where(*chosen).order_by(drafts.c.created_at.desc(), drafts.c.draft_id)
+    return [dict(row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+def _row(alert: Mapping[str, Any], what: Mapping[str, Any], by: str, at: datetime) -> dict[str, Any]:
+    kind = what["type"]
+    place = (alert["sku"], alert["location"], alert.get("about") or "")
+    cause = name_of(NEED.get(kind, kind), kind, *place)
+    return {
+        "draft_id": name_of(cause, alert["alert_id"], at.isoformat()),
+        "cause": cause,
+        "kind": kind,
+        "alert_id": alert["alert_id"],
+        "sku": alert["sku"],
+        "location": alert["location"],
+        "supplier": what.get("supplier"),
+        "source": what.get("source"),
+        "quantity": what.get("quantity"),
+        "cost": what.get("cost"),
+        "order_by": _date(what.get("order_by")),
+        "arrives_on": _date(what.get("arrives_on")),
+        "state": "drafted",
+        "created_at": at,
+        "created_by": by,
+    }
+
+
+def _grown(connection: Connection, pending: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    if pending["state"] != "drafted" or (wanted["quantity"] or 0) <= (pending["quantity"] or 0):
+        return pending
+    names = ("quantity", "cost", "supplier", "source", "order_by", "arrives_on")
+    values = {name: wanted[name] for name in names}
+    connection.execute(update(drafts).where(drafts.c.draft_id == pending["draft_id"]).values(values))
+    return {**pending, **values}
+
+
+def _date(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
