@@ -24,7 +24,8 @@ from pydantic_settings import (
 
 from ingestion.contracts import TABLES
 from ingestion.errors import Problem
-from warning.rules import Rule, configured_rules
+from warning.rulebook import configured_rules
+from warning.rules import Rule
 
 FILE = Path("forestock.toml")
 PREFIX = "FORESTOCK_"
@@ -43,6 +44,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "lead_time_days": "default_lead_time_days",
         "target": "default_target",
     },
+    "warning": {"preset": "rule_preset", "capacity": "daily_capacity"},
 }
 PASSED_ON = ("sources", *TABLES)
 # With the sources, where `env:NAME` may stand.
@@ -77,7 +79,13 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, description="threads of one computation, such as 2")
     default_lead_time_days: float = Field(14.0, ge=0, le=3650, description="days, such as 14")
     default_target: float = Field(0.95, gt=0, lt=1, description="a share in (0, 1); write 95 % as 0.95")
-    warning: dict[str, Any] = Field(default_factory=dict, description="a preset and rules by name")
+    rule_preset: Literal["default", "literal"] = Field("default", description="default or literal")
+    daily_capacity: int = Field(
+        50, ge=1, description="alerts that one owner can take up in a day, such as 50"
+    )
+    rule_changes: list[dict[str, Any]] = Field(
+        default_factory=list, description="a list of tables, each a rule with its name"
+    )
     tables: dict[str, Any] = Field(
         default_factory=dict, repr=False, exclude=True, description="sources and inline tables"
     )
@@ -127,8 +135,8 @@ class Settings(BaseSettings):
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The warning rules: the preset with its changes."""
-        return configured_rules(self.warning)
+        """The warning rules: the preset with its changes, before what was saved in the store."""
+        return configured_rules(self.rule_preset, self.rule_changes)
 
 
 def read_settings(config: Path | None = None, **arguments: Any) -> Settings:
@@ -162,7 +170,7 @@ def _from_file(config: Path | None, origin: dict[str, str]) -> tuple[dict[str, A
         return {}, {}
     path = config or FILE
     content = _parse(path)
-    _check_names(path, "the file", content, (*SECTIONS, "warning", *PASSED_ON))
+    _check_names(path, "the file", content, (*SECTIONS, "rules", *PASSED_ON))
     values: dict[str, Any] = {}
     for section, keys in SECTIONS.items():
         said = content.get(section, {})
@@ -171,9 +179,8 @@ def _from_file(config: Path | None, origin: dict[str, str]) -> tuple[dict[str, A
         for key, value in said.items():
             values[keys[key]] = _resolve(value, path, (section, key)) if keys[key] in SECRET else value
             origin[keys[key]] = f"{path} [{section}] {key}"
-    if "warning" in content:
-        _check_table(path, "warning", content["warning"])
-        values["warning"], origin["warning"] = content["warning"], f"{path} [warning]"
+    if "rules" in content:
+        values["rule_changes"], origin["rule_changes"] = content["rules"], f"{path} [[rules]]"
     if "sources" in content:
         _check_table(path, "sources", content["sources"])
         for name, said in content["sources"].items():

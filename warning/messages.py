@@ -8,14 +8,25 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeGuard
 
+import pandas as pd
+
 from warning import wording
+from warning.kinds import KINDS, SURPLUSES
 from warning.remedies import Recommendation
 from warning.wording import Language
 
-NUMBERS = (
+QUANTITIES = (
     *("on_hand", "reserved", "inbound", "projected"),
-    *("safety_stock", "reorder_point", "threshold", "stock"),
+    *("safety_stock", "reorder_point", "threshold", "stock", "late"),
+    *("expiring_units", "demand_seen", "demand_expected", "demand_days"),
+    *("overdue", "open_orders", "positions", "contradictions"),
 )
+DATES = ("last", "first_expiry_on")
+MONEY_OF_SURPLUS = {
+    "slow_stock": wording.TIED_UP,
+    "dead_stock": wording.TIED_UP,
+    "expiry": wording.SPOILT,
+}
 
 
 class Message(NamedTuple):
@@ -66,14 +77,28 @@ def write(
     )
 
 
+def closing(title: str, resolution: str, language: Language = "en") -> str:
+    """One line for an alert that ended.
+
+    >>> closing("A1 at S1 is out of stock", "cleared")
+    'Over: A1 at S1 is out of stock'
+    """
+    return wording.ENDINGS.get(resolution, wording.ENDINGS["cleared"])[language].format(title=title)
+
+
 def _reason(alert: Mapping[str, Any], words: Mapping[str, str], language: Language, currency: str) -> str:
     """Why: the comparison that failed, the numbers behind it, and what is at risk."""
     kind = alert["kind"]
-    text = (wording.CAUSES[_story(alert)][language] + wording.POSITION[language]).format_map(words)
+    text = wording.CAUSES[_story(alert)][language].format_map(words)
+    if KINDS[kind].subject != "item":
+        return text.strip()
+    text += wording.POSITION[language].format_map(words)
     if kind == "no_position":
         return text
     units = quantity(alert["units_at_risk"], language)
     money = _money(alert["money_at_risk"], currency, wording.VALUE[language])
+    if kind in MONEY_OF_SURPLUS:
+        return text + MONEY_OF_SURPLUS[kind][language].format(units=units, money=money)
     if kind == "overstock":
         healthy = quantity(alert["stock"] - alert["units_at_risk"], language)
         return text + wording.SURPLUS[language].format(healthy=healthy, units=units, money=money)
@@ -91,13 +116,16 @@ def _reason(alert: Mapping[str, Any], words: Mapping[str, str], language: Langua
 
 def _remedy(alert: Mapping[str, Any], what: Recommendation, language: Language, currency: str) -> str:
     """What to do, by when, at what cost."""
-    if alert["kind"] == "no_position":
-        return wording.COUNT[language]
+    story = _story(alert)
+    if story in wording.ADVICE:
+        return wording.ADVICE[story][language].format(about=alert["about"])
+    if alert.get("notify_only") and what["type"] == "watch":
+        return wording.ADVICE["notify_only"][language]
     overdue = _known(alert.get("late")) and alert["late"] > 0
     text = _do(what, language, currency, wording.OVERDUE[language] if overdue else "")
     if what["then"] is not None:
         text += (" " if language == "en" else "") + _do(what["then"], language, currency, "")
-    if alert["kind"] == "overstock" and _known(alert["inbound"]) and alert["inbound"] > 0:
+    if alert["kind"] in SURPLUSES and _known(alert["inbound"]) and alert["inbound"] > 0:
         text += wording.HOLD[language].format(inbound=quantity(alert["inbound"], language))
     return text
 
@@ -105,7 +133,7 @@ def _remedy(alert: Mapping[str, Any], what: Recommendation, language: Language, 
 def _do(what: Recommendation, language: Language, currency: str, overdue: str) -> str:
     when = wording.BY[language].format(what["order_by"]) if what["order_by"] else ""
     arrives = wording.ARRIVES[language].format(what["arrives_on"]) if what["arrives_on"] else ""
-    if what["type"] == "order":
+    if what["type"] in ("order", "transfer"):
         money = _money(what["cost"], currency, wording.COSTS[language]) + arrives
     else:
         money = _money(what["value"], currency, wording.VALUE[language])
@@ -120,15 +148,23 @@ def _do(what: Recommendation, language: Language, currency: str, overdue: str) -
 
 def _words(alert: Mapping[str, Any], language: Language) -> dict[str, str]:
     """Every number of an alert as text."""
-    words = {name: quantity(alert.get(name), language) for name in NUMBERS}
+    words = {name: quantity(alert.get(name), language) for name in QUANTITIES}
+    words |= {name: _day(alert.get(name), language) for name in DATES}
     kind, basis, name = alert["kind"], alert["basis"], alert.get("name")
-    words["bound"] = percent(alert["bound"])
-    limit = wording.LIMITS[kind][language] if kind in wording.LIMITS and alert["bound"] else "{threshold}"
+    measure, bound = alert["measure"], alert["bound"]
+    words["bound"] = percent(bound)
+    limit = wording.LIMITS[kind][language] if kind in wording.LIMITS and bound else "{threshold}"
+    details = alert.get("details" if language == "en" else "details_zh")
     return words | {
         "item": f"{alert['sku']} ({name})" if name and name != alert["sku"] else alert["sku"],
         "location": alert["location"],
-        "chance": percent(alert["measure"]),
-        "share": percent(abs(alert["measure"])) if math.isfinite(alert["measure"]) else "",
+        "about": alert["about"],
+        "details": details if isinstance(details, str) else "",
+        "chance": percent(measure),
+        "share": percent(abs(measure)) if math.isfinite(measure) else "",
+        "measured": quantity(float(round(measure)) if math.isfinite(measure) else math.nan, language),
+        "odds": quantity(float(f"{measure:.2g}"), language) if math.isfinite(measure) else "",
+        "bound_number": quantity(bound, language),
         "limit": limit.format_map(words),
         "level": wording.LEVEL_WORDS[basis][language] if basis in wording.LEVEL_WORDS else "",
         "basis": quantity(alert.get(basis), language),
@@ -142,9 +178,15 @@ def _story(alert: Mapping[str, Any]) -> str:
     Hysteresis holds an alert a little longer than its breach; it must not say what is no longer true.
     """
     kind, measure = alert["kind"], alert["measure"]
+    if kind == "abnormal_demand":
+        return f"{kind}_high" if alert["demand_seen"] >= alert["demand_expected"] else f"{kind}_low"
     if kind in ("low_stock", "overstock") and -math.inf < measure < 0:
         return f"{kind}_easing"
     return "unneeded" if kind == "overstock" and not math.isfinite(measure) else str(kind)
+
+
+def _day(value: Any, language: Language) -> str:
+    return value.date().isoformat() if isinstance(value, pd.Timestamp) else wording.UNKNOWN[language]
 
 
 def _known(value: Any) -> TypeGuard[float]:

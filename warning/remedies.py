@@ -9,18 +9,31 @@ from typing import Any, Literal, TypedDict
 
 import pandas as pd
 
+from warning.kinds import SURPLUSES
+
+Type = Literal["order", "transfer", "expedite", "promote", "clear", "fix_data", "check", "watch"]
+# What these kinds ask for, whatever the numbers.
+ALWAYS: dict[str, Type] = {
+    "stale_data": "fix_data",
+    "contradictory_data": "fix_data",
+    "no_position": "fix_data",
+    "supplier_shift": "check",
+    "abnormal_demand": "check",
+}
+
 
 class Recommendation(TypedDict):
     """One thing to do.
 
-    type: order; expedite (hurry what is on order); promote or clear (sell the surplus); fix_data; watch
+    type: order, or transfer where another place of one's own supplies; expedite (hurry what is on order);
+        promote or clear (sell the surplus); fix_data; check (a person must find out why); watch
     quantity: units to order, hurry or sell
     order_by, arrives_on: ISO dates
     cost: money an order costs; value: money a surplus ties up
     then: a second thing to do, such as ordering beside expediting
     """
 
-    type: Literal["order", "expedite", "promote", "clear", "fix_data", "watch"]
+    type: Type
     quantity: float | None
     supplier: str | None
     order_by: str | None
@@ -31,7 +44,7 @@ class Recommendation(TypedDict):
 
 
 def recommend(alert: Mapping[str, Any]) -> Recommendation:
-    """What to do about one alert.
+    """What to do about one alert; a rule that only notifies recommends no order.
 
     alert: kind, units_at_risk, money_at_risk, and the facts of its position
 
@@ -40,16 +53,23 @@ def recommend(alert: Mapping[str, Any]) -> Recommendation:
     'order'
     """
     kind = alert["kind"]
-    if kind == "no_position":
-        return _what("fix_data")
-    if kind == "overstock":
-        level = _number(alert.get("order_up_to"))
-        unwanted = alert.get("lifecycle") in ("discontinued", "phase_out") or (
-            level is not None and level <= 0
-        )
-        what: Literal["clear", "promote"] = "clear" if unwanted else "promote"
-        return _what(what, quantity=alert.get("units_at_risk"), value=alert.get("money_at_risk"))
-    return _shortage(alert)
+    if kind in ALWAYS:
+        return _what(ALWAYS[kind])
+    if kind == "supplier_late":
+        return _what("expedite", quantity=alert.get("late"), supplier=alert.get("about"))
+    if kind == "late_inbound":
+        return _what("expedite", quantity=alert.get("late"), supplier=alert.get("late_supplier"))
+    if kind in SURPLUSES:
+        return _sell(alert)
+    return _what("watch") if alert.get("notify_only") else _shortage(alert)
+
+
+def _sell(alert: Mapping[str, Any]) -> Recommendation:
+    """Clear what is phased out, no longer needed or not sold any more; promote the rest."""
+    level = _number(alert.get("order_up_to"))
+    unwanted = alert.get("lifecycle") in ("discontinued", "phase_out") or (level is not None and level <= 0)
+    what: Type = "clear" if unwanted or alert["kind"] == "dead_stock" else "promote"
+    return _what(what, quantity=alert.get("units_at_risk"), value=alert.get("money_at_risk"))
 
 
 def _shortage(alert: Mapping[str, Any]) -> Recommendation:
@@ -57,7 +77,7 @@ def _shortage(alert: Mapping[str, Any]) -> Recommendation:
     order = None
     if _above_zero(alert.get("order_quantity")):
         order = _what(
-            "order",
+            "transfer" if alert.get("order_kind") == "transfer" else "order",
             quantity=alert.get("order_quantity"),
             supplier=alert.get("order_supplier"),
             order_by=alert.get("order_by"),
@@ -75,7 +95,7 @@ def _shortage(alert: Mapping[str, Any]) -> Recommendation:
 
 
 def _what(
-    kind: Literal["order", "expedite", "promote", "clear", "fix_data", "watch"],
+    kind: Type,
     *,
     quantity: object = None,
     supplier: object = None,
@@ -88,7 +108,7 @@ def _what(
     return {
         "type": kind,
         "quantity": _number(quantity),
-        "supplier": supplier if isinstance(supplier, str) else None,
+        "supplier": supplier if isinstance(supplier, str) and supplier else None,
         "order_by": _date(order_by),
         "arrives_on": _date(arrives_on),
         "cost": _number(cost),

@@ -1,56 +1,32 @@
 """Rules: what is watched, against which level, and how bad each distance from it is.
 
-This module owns a rule's shape, what makes one valid, the two presets and their changes by configuration.
-A rule measures one distance, larger being worse, and each tier has a bound on it:
-
-| kind | measure | tier is reached |
-|---|---|---|
-| no_position | 0 where the stock on hand is unknown | at the bound 0 |
-| out_of_stock | −available ÷ safety stock | at the bound 0: nothing is available |
-| stockout_risk | chance of a stockout within lead time + review | chance ≥ bound |
-| low_stock | (basis − stock) ÷ basis: share below the basis | share ≥ bound; .1 = 10 % below, inclusive |
-| overstock | (stock − basis) ÷ basis: share above the basis | share ≥ bound; .2 = 20 % above, inclusive |
+This module owns a rule's shape and the two presets; `warning.kinds` says what each kind measures,
+`warning.validity` what is refused, `warning.rulebook` how rules are written, changed and dated.
 """
 
-import difflib
-import itertools
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, NamedTuple
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ingestion.errors import Problem
+from warning import validity
+from warning.kinds import KINDS, SHORTAGES, TIERS, Shape
 
-Kind = Literal["no_position", "out_of_stock", "stockout_risk", "low_stock", "overstock"]
-TIERS = ("notice", "warning", "critical")  # yellow, orange, red: ascending
+__all__ = [
+    "KINDS",
+    "MODES",
+    "PRESETS",
+    "SHORTAGES",
+    "TIERS",
+    "Rule",
+    "default_rules",
+    "in_order",
+    "literal_rules",
+]
 
-
-class Shape(NamedTuple):
-    """What a kind of rule may say: its levels, its stocks (the defaults first), its range of bounds."""
-
-    bases: tuple[str, ...]
-    stocks: tuple[str, ...]
-    bounds: tuple[float, float]
-
-
-KINDS: dict[str, Shape] = {
-    "no_position": Shape(("none",), ("available",), (0.0, 0.0)),
-    "out_of_stock": Shape(("safety_stock",), ("available",), (0.0, 0.0)),
-    "stockout_risk": Shape(("none",), ("projected",), (1e-6, 1.0)),
-    "low_stock": Shape(
-        ("safety_stock", "reorder_point"), ("projected", "available", "position"), (0.0, math.inf)
-    ),
-    "overstock": Shape(
-        ("overstock_level", "order_up_to", "reorder_point", "safety_stock"),
-        ("available", "position"),
-        (0.0, math.inf),
-    ),
-}
-SHORTAGES = (
-    "out_of_stock",
-    "stockout_risk",
-    "low_stock",
-)  # one cause, one alert: the first inhibits the rest
+Mode = Literal["live", "shadow"]
+MODES: tuple[Mode, ...] = ("live", "shadow")
 
 
 @dataclass(frozen=True)
@@ -58,59 +34,117 @@ class Rule:
     """One thing to watch.
 
     name: identifies the rule in alerts; letters, digits, _ and -
-    kind: what it measures, see the table above
+    kind: what it measures, see `warning.kinds`
     tiers: tier → bound on the measure; more severe tiers have larger bounds
     version: rises whenever the rule changes; every alert names it
     basis: the level the stock is compared with; empty takes the kind's default
     stock: available (on hand − reserved), projected (at the end of the lead time, inbound included) or
         position (available + inbound likely to arrive); empty takes the kind's default
-    hysteresis: how far the measure must fall back below a tier's bound before the tier ends
+    hysteresis: how far the measure must fall back below a tier's bound before the tier ends; NaN takes the
+        kind's default
     min_money: money at risk below which no alert is opened; unknown money always opens
     selector: column of the facts → values it may have; empty watches everything
+    sensitivity: column of the facts → value → factor: with 2 the rule fires at half its bounds, with .5 at
+        twice; factors of several columns multiply
+    pending_days: for how many days a breach must last before an alert opens; 0 = at once
+    cooldown_days: within so many days after its end a cause that returns is the same alert, opened again
+    notify_only: tells, but recommends no order, so that none is drafted
+    mode: live, or shadow: evaluated and recorded, neither shown nor notified
+    pilot: selector of where a live rule is live; elsewhere it is in shadow. Empty = everywhere
+    priority: of the rules of one kind the higher speaks first, then the one with more selectors
+    valid_from, valid_until: business dates on which it is in force; None leaves that side open
 
     >>> Rule("low", "low_stock", {"warning": 0.1}, selector={"category": ["milk"]}).selects
     {'category': ('milk',)}
     """
 
     name: str
-    kind: Kind
+    kind: str
     tiers: Mapping[str, float] = field(hash=False)
     version: int = 1
     basis: str = ""
     stock: str = ""
-    hysteresis: float = 0.1
+    hysteresis: float = float("nan")
     min_money: float = 0.0
     selector: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    sensitivity: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
+    pending_days: int = 0
+    cooldown_days: int = 3
+    notify_only: bool = False
+    mode: Mode = "live"
+    pilot: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    priority: int = 0
+    valid_from: dt.date | None = None
+    valid_until: dt.date | None = None
 
     def __post_init__(self) -> None:
         """Fill the kind's defaults; refuse what cannot be meant."""
-        _one_of(self, "kind", self.kind, tuple(KINDS))
-        shape = KINDS[self.kind]
+        validity.check_name(self.name)
+        says = validity.Claims(self.name)
+        says.one_of("kind", self.kind, tuple(KINDS))
+        shape = self.shape
         object.__setattr__(self, "basis", self.basis or shape.bases[0])
         object.__setattr__(self, "stock", self.stock or shape.stocks[0])
-        _one_of(self, "basis", self.basis, shape.bases)
-        _one_of(self, "stock", self.stock, shape.stocks)
-        if not self.name or not self.name.replace("_", "").replace("-", "").isalnum():
-            raise Problem(f"rule name must be letters, digits, _ and -, got {self.name!r}; rename the rule")
-        if isinstance(self.version, bool) or not isinstance(self.version, int) or self.version < 1:
-            _refuse(self, "version", self.version, "a whole number from 1", "raise it by one at each change")
-        _check_number(self, "hysteresis", self.hysteresis)
-        _check_number(self, "min_money", self.min_money)
-        _check_tiers(self, shape.bounds)
-        _check_selector(self)
+        if self.hysteresis != self.hysteresis:  # NaN
+            object.__setattr__(self, "hysteresis", shape.hysteresis)
+        says.one_of("basis", self.basis, shape.bases)
+        says.one_of("stock", self.stock, shape.stocks)
+        says.one_of("mode", self.mode, MODES)
+        says.whole("version", self.version, 1, "raise it by one at each change")
+        says.whole("pending_days", self.pending_days, 0, "write whole days")
+        says.whole("cooldown_days", self.cooldown_days, 0, "write whole days")
+        says.whole("priority", self.priority, None, "write a whole number")
+        says.number("hysteresis", self.hysteresis)
+        says.number("min_money", self.min_money)
+        says.flag("notify_only", self.notify_only)
+        says.tiers(self.tiers, TIERS, shape.bounds)
+        says.selector("selector", self.selector)
+        says.selector("pilot", self.pilot)
+        says.sensitivity(self.sensitivity)
+        says.dates(self.valid_from, self.valid_until)
+
+    @property
+    def shape(self) -> Shape:
+        """What its kind may say."""
+        return KINDS[self.kind]
 
     @property
     def selects(self) -> dict[str, tuple[str, ...]]:
         """Column → the values it may have, as text; one value may be written without a list."""
-        return {
-            column: (str(value),) if isinstance(value, str | int | float) else tuple(map(str, value))
-            for column, value in self.selector.items()
-        }
+        return _values(self.selector)
+
+    @property
+    def is_live_at(self) -> dict[str, tuple[str, ...]]:
+        """The pilot as `selects` gives the selector."""
+        return _values(self.pilot)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the facts that it names."""
+        return tuple(dict.fromkeys([*self.selector, *self.sensitivity, *self.pilot]))
 
     @property
     def is_shortage(self) -> bool:
         """Whether the rule warns of too little."""
         return self.kind in SHORTAGES
+
+    def is_in_force(self, today: dt.date) -> bool:
+        """Whether its dates include a business date."""
+        return (self.valid_from is None or self.valid_from <= today) and (
+            self.valid_until is None or today <= self.valid_until
+        )
+
+
+def in_order(rules: Sequence[Rule]) -> list[Rule]:
+    """Rules in the order in which they speak: by kind, then priority, then the more specific selector.
+
+    Problem where two have one name.
+    """
+    names = [rule.name for rule in rules]
+    if len(set(names)) < len(names):
+        raise Problem(f"rule names must be distinct, got {', '.join(names)}; rename the second of a pair")
+    place = {kind: number for number, kind in enumerate(KINDS)}
+    return sorted(rules, key=lambda rule: (place[rule.kind], -rule.priority, -len(rule.selector)))
 
 
 def default_rules() -> tuple[Rule, ...]:
@@ -121,120 +155,37 @@ def default_rules() -> tuple[Rule, ...]:
     (1.2 unless said) times the order-up-to level, because healthy stock is safety stock plus cycle stock.
     """
     return (
+        Rule("stale_data", "stale_data", {"warning": 0.0, "critical": 28.0}),
+        Rule("contradictory_data", "contradictory_data", {"notice": 0.05, "warning": 0.2}),
         Rule("no_position", "no_position", {"warning": 0.0}),
+        Rule("supplier_late", "supplier_late", {"notice": 0.3, "warning": 0.6}),
+        Rule("supplier_shift", "supplier_shift", {"notice": 0.15, "warning": 0.4}),
         Rule("out_of_stock", "out_of_stock", {"critical": 0.0}, hysteresis=0.0),
         Rule("stockout_risk", "stockout_risk", {"notice": 0.3, "warning": 0.5, "critical": 0.8}),
         Rule("below_safety_stock", "low_stock", {"notice": 0.1, "warning": 0.5}),
+        Rule("late_inbound", "late_inbound", {"notice": 1.0, "warning": 7.0}),
+        Rule("expiry", "expiry", {"notice": 0.3, "warning": 0.6, "critical": 0.9}),
+        Rule("dead_stock", "dead_stock", {"notice": 90.0, "warning": 180.0}),
+        Rule("slow_stock", "slow_stock", {"notice": 180.0, "warning": 365.0}),
         Rule("overstock", "overstock", {"notice": 0.0, "warning": 0.5}),
+        Rule("abnormal_demand", "abnormal_demand", {"notice": 1000.0, "warning": 10000.0}),
     )
 
 
 def literal_rules() -> tuple[Rule, ...]:
     """The plain rule: 10 % below the safety stock replenish, 20 % above it clear, both on stock at hand."""
-    low = Rule("below_safety_stock", "low_stock", {"warning": 0.1}, stock="available")
-    high = Rule("overstock", "overstock", {"notice": 0.2}, basis="safety_stock")
-    return (*default_rules()[:3], low, high)
+    instead = {
+        "below_safety_stock": Rule("below_safety_stock", "low_stock", {"warning": 0.1}, stock="available"),
+        "overstock": Rule("overstock", "overstock", {"notice": 0.2}, basis="safety_stock"),
+    }
+    return tuple(instead.get(rule.name, rule) for rule in default_rules())
 
 
 PRESETS = {"default": default_rules, "literal": literal_rules}
 
 
-def configured_rules(config: Mapping[str, Any]) -> tuple[Rule, ...]:
-    """The rules that the `[warning]` table of forestock.toml asks for.
-
-    config: preset (default or literal) and rules: name → changed fields of a preset rule, or a whole new
-        rule; `enabled = false` leaves a rule out. A new rule comes before those of its kind, so that the
-        more specific one speaks.
-
-    >>> rules = configured_rules({"rules": {"overstock": {"tiers": {"notice": 0.5}, "version": 2}}})
-    >>> rules[-1].tiers, rules[-1].version, rules[-1].basis
-    ({'notice': 0.5}, 2, 'overstock_level')
-    """
-    _known(config, ("preset", "rules"), "warning")
-    preset = config.get("preset", "default")
-    if not isinstance(preset, str) or preset not in PRESETS:
-        raise Problem(f"warning.preset must be one of {', '.join(PRESETS)}, got {preset!r}; choose one")
-    rules = {rule.name: rule for rule in PRESETS[preset]()}
-    added: list[Rule] = []
-    for name, change in _table(config.get("rules", {}), "warning.rules").items():
-        values = _change(name, change)
-        if not values.pop("enabled", True):
-            rules.pop(name, None)
-        elif name in rules:
-            rules[name] = replace(rules[name], **_for_kind(rules[name], values))
-        elif "kind" in values and "tiers" in values:
-            added.append(Rule(name, **values))
-        else:
-            raise Problem(
-                f"warning.rules.{name} is a new rule and needs kind and tiers, got "
-                f"{', '.join(values) or 'nothing'}; add them, or use one of the names {', '.join(rules)}"
-            )
-    return tuple(sorted((*added, *rules.values()), key=lambda rule: list(KINDS).index(rule.kind)))
-
-
-def _change(name: str, change: object) -> dict[str, Any]:
-    """The fields of a rule that configuration names, and `enabled`."""
-    where = f"warning.rules.{name}"
-    _known(change, (*(f.name for f in fields(Rule) if f.name != "name"), "enabled"), where)
-    values = dict(_table(change, where))
-    if not isinstance(values.get("enabled", True), bool):
-        raise Problem(f"{where}.enabled must be true or false, got {values['enabled']!r}; write it so")
-    return values
-
-
-def _for_kind(rule: Rule, values: dict[str, Any]) -> dict[str, Any]:
-    """A change of kind takes the new kind's basis and stock unless it names them."""
-    if values.get("kind", rule.kind) == rule.kind:
-        return values
-    return {"basis": "", "stock": "", **values}
-
-
-def _refuse(rule: Rule, what: str, value: object, allowed: str, remedy: str) -> None:
-    raise Problem(f"rule {rule.name!r}: {what} must be {allowed}, got {value!r}; {remedy}")
-
-
-def _one_of(rule: Rule, what: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        _refuse(rule, what, value, f"one of {', '.join(allowed)}", "choose one of these")
-
-
-def _check_number(rule: Rule, what: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        _refuse(rule, what, value, "a number from 0", "write 10 % as 0.1")
-
-
-def _check_tiers(rule: Rule, bounds: tuple[float, float]) -> None:
-    if not isinstance(rule.tiers, Mapping) or not rule.tiers or not set(rule.tiers) <= set(TIERS):
-        named = list(rule.tiers) if isinstance(rule.tiers, Mapping) else rule.tiers
-        _refuse(rule, "tiers", named, f"from {', '.join(TIERS)}", "give at least one with its bound")
-    ascending = [rule.tiers[tier] for tier in TIERS if tier in rule.tiers]
-    for bound in ascending:
-        _check_number(rule, "bound", bound)
-        if not bounds[0] <= bound <= bounds[1]:
-            allowed = f"from {bounds[0]:g} to {bounds[1]:g}"
-            _refuse(rule, "bound", bound, allowed, "write 80 % as 0.8" if bounds[1] else "write 0")
-    if any(low >= high for low, high in itertools.pairwise(ascending)):
-        text = "rising from notice to critical"
-        _refuse(rule, "tiers", dict(rule.tiers), text, "give the more severe tier the larger bound")
-
-
-def _check_selector(rule: Rule) -> None:
-    if not isinstance(rule.selector, Mapping):
-        _refuse(rule, "selector", rule.selector, "a table", 'write selector = { category = "milk" }')
-    for column, value in rule.selector.items():
-        if not isinstance(value, str | int | float | list | tuple) or value in ([], ()):
-            _refuse(rule, f"selector.{column}", value, "a value or a list of values", "name at least one")
-
-
-def _table(value: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise Problem(f"{where} must be a table, got {value!r}; write it as [{where}] with keys below it")
-    return value
-
-
-def _known(value: object, allowed: tuple[str, ...], where: str) -> None:
-    for key in _table(value, where):
-        if key not in allowed:
-            close = difflib.get_close_matches(key, allowed, 1)
-            remedy = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(allowed)}"
-            raise Problem(f"{where} has no {key!r}; {remedy}")
+def _values(selector: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {
+        column: (str(value),) if isinstance(value, str | int | float) else tuple(map(str, value))
+        for column, value in selector.items()
+    }

@@ -34,7 +34,7 @@ def test_without_a_file_everything_has_a_default(tmp_path):
     assert settings.database_url.get_secret_value() == f"sqlite:///{tmp_path / '.forestock' / 'store.db'}"
     assert settings.tracking_uri.endswith(".forestock/mlflow.db")
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
-    assert [rule.name for rule in settings.rules][-1] == "overstock"
+    assert "overstock" in [rule.name for rule in settings.rules]
     assert settings.ingestion == {"workspace": {}}
 
 
@@ -96,9 +96,10 @@ def test_secrets_do_not_show():
 
 
 def test_rules_are_changed_by_the_file_and_by_the_environment(monkeypatch):
-    config = write('[warning]\npreset = "literal"\n[warning.rules.overstock]\ntiers = { notice = 0.5 }')
-    assert read_settings(config).rules[-1].tiers == {"notice": 0.5}
-    monkeypatch.setenv("FORESTOCK_WARNING", '{"rules": {"overstock": {"enabled": false}}}')
+    config = write('[warning]\npreset = "literal"\n[[rules]]\nname = "overstock"\ntiers = { notice = 0.5 }')
+    rules = {rule.name: rule for rule in read_settings(config).rules}
+    assert (rules["overstock"].tiers, rules["overstock"].basis) == ({"notice": 0.5}, "safety_stock")
+    monkeypatch.setenv("FORESTOCK_RULE_CHANGES", '[{"name": "overstock", "enabled": false}]')
     assert "overstock" not in [rule.name for rule in read_settings(config).rules]
 
 
@@ -118,7 +119,9 @@ def test_rules_are_changed_by_the_file_and_by_the_environment(monkeypatch):
         ("service = 3", ["service must be a table", "3", "[service]"]),
         ("[sources]\ndemand = 3", ["sources.demand must be a table", "3"]),
         ("warning = 3", ["warning must be a table", "3"]),
-        ("[warning.rules.overstock]\ntiers = { red = 1 }", ["'overstock'", "red", "notice, warning"]),
+        ("[warning]\npreset = 'strict'", ["[warning] preset", "'strict'", "default or literal"]),
+        ("[[rules]]\nname = 'overstock'\ntiers = { red = 1 }", ["'overstock'", "red", "notice, warning"]),
+        ("rules = 3", ["[[rules]]", "3", "a list of tables"]),
         ("[sources.demand]\nurl = 'env:NO_SUCH_NAME'", ["sources.demand.url", "env:NO_SUCH_NAME", "set"]),
         ("[service\nport = 1", ["bad.toml", "is not TOML", "line 1"]),
     ],
@@ -148,7 +151,7 @@ def test_a_bad_variable_or_argument_is_named(monkeypatch):
     monkeypatch.setenv("FORESTOCK_PORT", "1")
     with pytest.raises(Problem, match=r"--horizon must be whole periods ahead.* got 0"):
         read_settings(horizon=0)
-    monkeypatch.setenv("FORESTOCK_WARNING", "{")
+    monkeypatch.setenv("FORESTOCK_RULE_CHANGES", "{")
     with pytest.raises(Problem, match="write tables as JSON"):
         read_settings()
 

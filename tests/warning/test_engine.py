@@ -177,7 +177,8 @@ def test_an_alert_is_superseded_when_an_earlier_rule_takes_its_cause():
 def test_alerts_end_with_their_rule_or_their_position():
     frame = facts([{"on_hand": 0.0}, {"on_hand": 0.0}])
     held = evaluate(frame, default_rules(), TODAY, NONE).opened
-    assert set(evaluate(frame, default_rules()[2:], TODAY, held).resolved["resolution"]) == {"retired"}
+    others = [rule for rule in default_rules() if rule.name != "out_of_stock"]
+    assert set(evaluate(frame, others, TODAY, held).resolved["resolution"]) == {"retired"}
     gone = evaluate(frame.iloc[:1], default_rules(), TODAY, held).resolved
     assert gone[["sku", "resolution"]].to_numpy().tolist() == [["k1", "gone"]]
 
@@ -187,8 +188,12 @@ def test_what_cannot_be_measured_stays_as_it_is():
     held = evaluate(frame, default_rules(), TODAY, NONE).opened
     decision = evaluate(frame.assign(on_hand=np.nan), default_rules(), TODAY, held)
     assert decision.opened["rule"].tolist() == ["no_position"]
-    assert decision.updated.empty
     assert decision.resolved.empty
+    kept = decision.updated
+    assert kept[["change", "data_state"]].to_numpy().tolist() == [["no_data", "unknown"]]
+    same(kept, held, but=("change", "data_state", "previous_tier"))
+    back = evaluate(frame, default_rules(), TODAY, kept).updated
+    assert back[["change", "data_state"]].to_numpy().tolist() == [["same", "known"]]
 
 
 def test_a_second_alert_for_the_same_thing_is_ended():

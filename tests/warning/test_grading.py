@@ -1,5 +1,6 @@
 """Grading: exact at the boundary, hysteresis, and what missing data does."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.errors import DataError, Problem
+from warning.engine import evaluate
 from warning.facts import complete
 from warning.grading import grade
 from warning.rules import Rule, literal_rules
@@ -20,7 +22,8 @@ def tiers(rule: Rule, previous: int = 0, **facts: object) -> list[int]:
     return grade(rule, complete(frame), np.full(count, previous, dtype=np.int8)).tier.tolist()
 
 
-LOW, HIGH = literal_rules()[-2:]
+RULES = {rule.name: rule for rule in literal_rules()}
+LOW, HIGH = RULES["below_safety_stock"], RULES["overstock"]
 
 
 @given(st.integers(1, 10**6), st.integers(1, 99), st.sampled_from(["1", "0.001", "1000"]), st.booleans())
@@ -114,10 +117,23 @@ def test_a_selector_watches_only_what_it_names():
     rule = Rule("low", "low_stock", {"notice": 0.1}, selector={"category": ["milk", "eggs"], "floor": 2})
     facts = {"category": ["milk", "eggs", "beer", "milk"], "floor": [2, 2, 2, 1]}
     assert tiers(rule, on_hand=0.0, safety_stock=5.0, **facts) == [1, 1, 0, 0]
-    with pytest.raises(
-        Problem, match=r"'low' selects by 'category', which no position has; did you mean 'categry'"
-    ):
-        tiers(rule, on_hand=0.0, categry="milk")
+
+
+def test_a_column_that_nobody_has_is_refused_with_the_nearest_names():
+    rule = Rule("low", "low_stock", {"notice": 0.1}, selector={"category": "milk"})
+    frame = pd.DataFrame({"sku": ["a"], "location": "s", "categry": "milk"})
+    words = r"rule 'low' selects by 'category', which no position has; did you mean 'categry'\?"
+    with pytest.raises(Problem, match=words):
+        evaluate(frame, [rule], pd.Timestamp("2024-05-01"), pd.DataFrame())
+    for column in ("sensitivity", "pilot"):
+        change = {"sensitivity": {"floor": {"2": 2.0}}, "pilot": {"floor": 2}}[column]
+        with pytest.raises(Problem, match="'floor', which no position has"):
+            evaluate(
+                frame,
+                [replace(rule, selector={}, **{column: change})],
+                pd.Timestamp("2024-05-01"),
+                pd.DataFrame(),
+            )
 
 
 def test_small_money_opens_nothing_but_ends_nothing_either():
