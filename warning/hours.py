@@ -3,14 +3,15 @@
 This module owns business days, the end of one, and clock times that come round every day.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
-import holidays
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -117,9 +118,10 @@ def _is_holiday(country: str, day: date) -> bool:
 
 
 @cache
-def _calendar(country: str) -> holidays.HolidayBase:
+def _calendar(country: str) -> Container[date]:
     """Years are filled in as they are asked for; a country nobody lists has no holidays."""
+    holidays = import_module("holidays")  # takes a third of a second, which few commands need
     try:
         return holidays.country_holidays(country)
     except NotImplementedError:
-        return holidays.HolidayBase()
+        return ()

@@ -14,13 +14,13 @@ from pydantic import BeforeValidator, Field, SecretStr
 from ingestion.errors import Problem
 from warning.configuration import Table
 from warning.hours import Hours, read_clock
+from warning.kinds import TIERS
 from warning.outbox import due
 from warning.owners import PLANNER, Owner
 from warning.wording import Language
 
 Kind = Literal["log", "apprise", "wecom", "dingtalk", "feishu", "webhook"]
 Event = Literal["opened", "reopened", "raised", "eased", "resolved", "overdue", "woken"]
-TIERS = ("notice", "warning", "critical")
 USUAL: tuple[Event, ...] = ("opened", "reopened", "raised", "resolved", "overdue", "woken")
 UNITS = {"m": 60, "h": 3600, "d": 86400}
 
@@ -35,6 +35,11 @@ def _digest(value: object) -> object:
     if unit not in UNITS or not number.isdigit() or not 0 < int(number) * UNITS[unit] <= UNITS["d"]:
         raise ValueError("a digest waits for a time of day or for at most a day")
     return timedelta(seconds=int(number) * UNITS[unit])
+
+
+def _listed(value: object) -> object:
+    """One secret may stand without a list; while it is replaced there are two."""
+    return (value,) if isinstance(value, str | SecretStr) else value
 
 
 def _quiet(value: object) -> object:
@@ -57,7 +62,7 @@ class Channel(Table):
     name: str
     kind: Kind = Field(description=f"one of {', '.join(get_args(Kind))}")
     url: SecretStr = Field(default=SecretStr(""), description='where it sends, such as "env:WECOM_URL"')
-    secret: tuple[SecretStr, ...] = Field(
+    secret: Annotated[tuple[SecretStr, ...], BeforeValidator(_listed)] = Field(
         default=(), description='what it signs with, such as "env:DINGTALK_SECRET"'
     )
     language: Language | None = Field(default=None, description="en or zh")
@@ -84,6 +89,7 @@ class Desk:
 
     approvals: the channel that takes drafts for approval; "" where nobody has to approve
     currency: written after money; language: of channels that name none
+    capacity: new alerts a day that an owner who says none takes up; None sets no limit
     """
 
     owners: Mapping[str, Owner] = field(default_factory=lambda: {PLANNER: Owner(name=PLANNER)})
@@ -92,6 +98,13 @@ class Desk:
     approvals: str = ""
     currency: str = ""
     language: Language = "en"
+    capacity: int | None = None
+
+    @property
+    def capacities(self) -> dict[str, int]:
+        """New alerts a day by owner; who takes all is left out."""
+        said = {name: owner.capacity or self.capacity for name, owner in self.owners.items()}
+        return {name: count for name, count in said.items() if count is not None}
 
     @cached_property
     def last_owner(self) -> str:

@@ -22,6 +22,10 @@ from warning.notices import Notice
 from warning.outbox import Bucket, full_bucket, name_of, parcels, refill, take
 from warning.routing import Channel, Desk, route
 
+# Audit event → what it is called where it is told; `shown` is an alert that waited and now is brought.
+SAID_AS = {name: name for name in ("opened", "reopened", "resolved", "overdue", "woken")} | {
+    "shown": "opened"
+}
 FAR = 1000  # notices that one claim looks at
 # Of an alert, what people and programs are told.
 TOLD = (
@@ -145,7 +149,7 @@ def _name(event: Mapping[str, Any]) -> str:
     if event["event"] == "tier_changed":
         before, after = map(TIERS.index, event["detail"]["tier"])
         return "raised" if after > before else "eased"
-    return event["event"] if event["event"] in ("opened", "reopened", "resolved", "overdue", "woken") else ""
+    return SAID_AS.get(event["event"], "")
 
 
 def _message(alert: Mapping[str, Any], desk: Desk) -> dict[str, Any]:
@@ -162,11 +166,11 @@ class Outbox:
         self._engine = engine
 
     def claim(
-        self, channel: Channel, worker: str, now: datetime, lease: timedelta, most: int = 20
+        self, channel: Channel, worker: str, now: datetime, lease: timedelta, *, most: int, at_once: int
     ) -> list[Parcel]:
         """What is due on a channel and may be sent now, claimed for `lease`; the oldest first.
 
-        most: notices in one message
+        most: notices in one message; at_once: messages
         """
         with stepping_over(self._engine) as connection:
             bucket = _open_bucket(connection, channel, now)
@@ -179,7 +183,7 @@ class Outbox:
             named: dict[str, list[str]] = {group: [] for group in groups} | {
                 ids[0] if len(ids) == 1 else name_of(*ids): ids for ids in fresh
             }
-            bucket, granted = take(bucket, len(named))
+            bucket, granted = take(bucket, min(len(named), at_once))
             chosen = list(named)[:granted]
             for parcel_id in chosen:
                 _hold(connection, parcel_id, named[parcel_id], worker, now + lease)
