@@ -160,11 +160,11 @@ class _Book:
         taken = self._voices.silenced(rule, facts)
         true = (found.tier > 0) & here & ~taken
         waits = waits_of(rule, self._past, self._index[subject], today)
-        fresh = ripe(rule, true & (alert < 0), waits, today)
+        fresh = ripe(rule, true & (alert < 0), found.tier, waits, today)
         stays = fresh | (true & (alert >= 0))
         # A breach that cannot be measured today neither ends its waiting nor completes it.
         unknown = np.isnan(found.measure) & here & ~np.isnat(waits.since)
-        pending = (true & ~stays) | (unknown & (alert < 0))
+        pending = (true & ~stays & (waits.settled == 0)) | (unknown & (alert < 0))
         ends = np.where(taken, "superseded", "cleared").astype(object)
         self._resolution[mine] = np.where(stays, "", ends)[self._place[mine]]
         self._note(rule, found, facts, np.flatnonzero(stays & (alert >= 0)), alert)

@@ -2,7 +2,8 @@
 
 This module owns which kinds share a cause, and what silences what: out of stock before a risk of it before
 low stock before a late delivery, whose remedy the former name already; dead before slow before too much
-stock; a supplier that is late as such before its single late orders; stale data before all that rests on them.
+stock; a supplier that is late as such before its single late orders; stale data before all that rests on
+them.
 """
 
 import numpy as np

@@ -52,7 +52,8 @@ def attend(
     beyond = [f"queued: beyond the {capacity.get(name)} alerts a day that {name} takes up" for name in owner]
     attention = np.where(hushed, SILENCED, np.where(left, QUEUED, NOW)).astype(object)
     muted = np.where(hushed, quiet, np.where(left, beyond, "")).astype(object)
-    since = np.where(chosen, today, alerts["attention_on"].astype(object))
+    since = alerts["attention_on"].astype(object).to_numpy(copy=True)
+    since[chosen] = today
     return pd.DataFrame(dict(zip(ATTENTION, (attention, since, muted), strict=True)), index=alerts.index)
 
 

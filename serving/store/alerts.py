@@ -27,20 +27,27 @@ from sqlalchemy import (
     update,
 )
 
-from serving.store import audit, drafts, outbox
+from serving.store import audit, drafts, outbox, silences, standing
 from serving.store.paging import Page, read_cursor, write_cursor
 from serving.store.rows import BATCH, add, fetch, plain, to_frame, to_rows
 from serving.store.schema import UNRESOLVED, alerts, positions, snapshots
+from warning import worklist
 from warning.engine import Decision
 from warning.routing import Desk
 from warning.rules import TIERS
+from warning.silences import COLUMNS
+from warning.worklist import ATTENTION
 
 # What identifies an alert or belongs to its life; an evaluation does not change these.
 LIFE = (
     *("owner", "deadline", "acknowledged_at", "acted_at"),
     *("snoozed_until", "escalated_to", "escalated_at"),
 )
-KEPT = ("alert_id", "fingerprint", "rule", "sku", "location", "state", "opened_on", "resolved_on", *LIFE)
+KEPT = (
+    *("alert_id", "fingerprint", "rule", "sku", "location", "about", "state", "opened_on", "resolved_on"),
+    *LIFE,
+    *ATTENTION,
+)
 CHANGING = tuple(column.name for column in alerts.columns if column.name not in KEPT)
 ENDING = ("state", "resolved_on", "updated_on", "resolution", "change")
 ORDER_KINDS = (float, int, float, str, str, str, str)  # of the keys that `_order` gives
@@ -54,6 +61,13 @@ TOLD = (
     "inbound",
     "projected",
     "threshold",
+    "data_state",
+)
+# What attention is decided by.
+WEIGHED = tuple(
+    dict.fromkeys(
+        (*COLUMNS, "money_at_risk", "units_at_risk", "attention", "attention_on", "state"),
+    )
 )
 
 
@@ -94,6 +108,7 @@ def apply(connection: Connection, decision: Decision, at: datetime, desk: Desk) 
     """
     if _is_stale(connection, decision):
         return Applied(0, 0, 0, stale=True)
+    standing.keep(connection, decision)
     live = _unresolved(connection)
     opened, reopened = _new(
         connection, to_rows(decision.opened, alerts), {row["fingerprint"] for row in live.values()}
@@ -119,9 +134,58 @@ def apply(connection: Connection, decision: Decision, at: datetime, desk: Desk) 
     known = {row["alert_id"]: row for row in (*opened, *reopened)}
     known |= {row["alert_id"]: _onto(live, row, CHANGING) for row in updated}
     known |= {row["alert_id"]: _onto(live, row, ENDING) for row in ended}
+    over = {row["alert_id"] for row in ended}
+    left = {name: row for name, row in (live | known).items() if name not in over}
+    events += _attend(connection, left, known, desk, at, decision.today and decision.today.date())
     outbox.enqueue(connection, desk, audit.record(connection, events, at), known, at)
     drafts.settle(connection, ended, at)
     return Applied(len(opened) + len(reopened), len(updated), len(ended))
+
+
+def attend(connection: Connection, at: datetime, desk: Desk) -> None:
+    """Weigh anew who is brought what, such as after a silence began or ended; the connection must be the
+    only writer.
+    """
+    live = _unresolved(connection)
+    known: dict[str, dict[str, Any]] = {}
+    events = _attend(connection, live, known, desk, at, None)
+    outbox.enqueue(connection, desk, audit.record(connection, events, at), known, at)
+
+
+def _attend(
+    connection: Connection,
+    live: dict[str, dict[str, Any]],
+    known: dict[str, dict[str, Any]],
+    desk: Desk,
+    at: datetime,
+    today: date | None,
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Write what attention each unresolved alert gets; an event for each that comes to its owner late.
+
+    live: all unresolved alerts by id; known: those of them that events tell of, brought up to date
+    today: business date; None is the last one evaluated
+    """
+    if not live:
+        return []
+    frame = pd.DataFrame([[row.get(name) for name in WEIGHED] for row in live.values()], columns=[*WEIGHED])
+    today = today or max(row["updated_on"] for row in live.values())
+    active = silences.active(connection, at)
+    found = worklist.attend(frame, active, desk.capacities, today, at)
+    changed: list[dict[str, Any]] = []
+    events = []
+    for row, values in zip(live.values(), found.itertuples(index=False), strict=True):
+        given = dict(zip(ATTENTION, values, strict=True))
+        if all(row.get(name) == given[name] for name in ATTENTION):
+            continue
+        if (
+            row.get("attention") in (worklist.QUEUED, worklist.SILENCED)
+            and given["attention"] == worklist.NOW
+        ):
+            events.append((row["alert_id"], "shown", {"after": row["muted"]}))
+        changed.append({**row, **given})
+        known[row["alert_id"]] = changed[-1]
+    _write(connection, changed, ATTENTION)
+    return events
 
 
 def _onto(live: dict[str, dict[str, Any]], row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -253,7 +317,7 @@ def _new(
             continue
         if row["alert_id"] not in ended:
             new.append(row)
-        elif ended[row["alert_id"]] == row["opened_on"]:
+        elif row["change"] == "reopened" or ended[row["alert_id"]] == row["opened_on"]:
             back.append(row)
         taken.add(row["fingerprint"])
     return new, back

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -181,6 +182,12 @@ alerts = Table(
     # Who answers for it by when, and what people did about it.
     *_words("owner", "escalated_to"),
     *_moments("deadline", "acknowledged_at", "acted_at", "snoozed_until", "escalated_at"),
+    # An item, or the supplier or source that `about` names ("" for an item); supplier: who delivers.
+    Column("about", String, nullable=False, default=""),
+    *_words("subject", "supplier", "data_state"),
+    # Whether it is brought to its owner (now, queued or silenced), since when, and why the owner is not told.
+    *_words("attention", "muted"),
+    Column("attention_on", Date),
     Index(None, "sku", "location"),
 )
 
@@ -193,6 +200,77 @@ Index(
     unique=True,
     sqlite_where=UNRESOLVED,
     postgresql_where=UNRESOLVED,
+)
+
+# What rules in shadow would have opened: nobody is shown or told of it.
+shadow_alerts = Table(
+    "shadow_alerts",
+    metadata,
+    Column("alert_id", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("rule_version", Integer, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("sku", String, nullable=False),
+    Column("location", String, nullable=False),
+    Column("about", String, nullable=False),
+    *_words(
+        "supplier", "tier", "state", "change", "resolution", "data_state", "data_digest", "model_version"
+    ),
+    *_numbers("money_at_risk", "units_at_risk", "measure", "bound", "threshold", "on_hand", "projected"),
+    Column("opened_on", Date, nullable=False),
+    Column("updated_on", Date, nullable=False),
+    Column("resolved_on", Date),
+    Column("data_as_of", Date),
+)
+
+SHADOW_UNRESOLVED = shadow_alerts.c.resolved_on.is_(None)
+
+Index(
+    "uq_shadow_alerts_unresolved_fingerprint",
+    shadow_alerts.c.fingerprint,
+    unique=True,
+    sqlite_where=SHADOW_UNRESOLVED,
+    postgresql_where=SHADOW_UNRESOLVED,
+)
+
+# Breaches that have not lasted long enough to open an alert, as of the last evaluation.
+pending_breaches = Table(
+    "pending_breaches",
+    metadata,
+    Column("shadow", Boolean, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("sku", String, primary_key=True),
+    Column("location", String, primary_key=True),
+    Column("about", String, primary_key=True),
+    Column("since", Date, nullable=False),
+)
+
+# Every version of every rule that was saved; the last that holds on a date is in force.
+rules = Table(
+    "rules",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("author", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("silence_id", String, primary_key=True),
+    Column("selector", JSON, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
 )
 
 alert_events = Table(

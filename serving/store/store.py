@@ -3,6 +3,7 @@
 Writers queue, readers never wait. Every method is one transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,17 +12,21 @@ from sqlalchemy import Engine, Table, select, text
 
 from ingestion.errors import Problem
 from serving.store import alerts as alert_rows
-from serving.store import audit, snapshots
+from serving.store import audit, snapshots, standing
 from serving.store.alerts import AlertFilter, Applied
 from serving.store.database import Unavailable, head, migrate, open_engine, reading, revision, writing
 from serving.store.lifecycle import Responses
 from serving.store.outbox import Outbox
 from serving.store.paging import Page
 from serving.store.rows import to_frame
+from serving.store.rules import Rules
 from serving.store.schema import alerts, orders, positions, thresholds
+from serving.store.silences import Silences
 from serving.store.snapshots import Snapshot
+from serving.store.standing import Standing
 from warning.engine import Decision
 from warning.routing import Desk
+from warning.rules import Rule
 
 CHUNK = 5_000
 NOBODY = Desk()  # one planner answers for everything and is told nowhere
@@ -166,6 +171,25 @@ class Store:
     def outbox(self) -> Outbox:
         """What is to be told."""
         return Outbox(self._engine)
+
+    def rules(self, configured: Sequence[Rule] = ()) -> Rules:
+        """The versions of rules that were saved, over those that are configured."""
+        return Rules(self._engine, configured)
+
+    @property
+    def silences(self) -> Silences:
+        """Who wants quiet about what."""
+        return Silences(self._engine)
+
+    def standing(self, rules: Sequence[Rule], today: date) -> Standing:
+        """What an evaluation by these rules must know of the ones before."""
+        with reading(self._engine) as connection:
+            return standing.read(connection, rules, today)
+
+    def attend(self, at: datetime, desk: Desk = NOBODY) -> None:
+        """Weigh anew who is brought what, such as after a silence began or ended."""
+        with writing(self._engine) as connection:
+            alert_rows.attend(connection, at, desk)
 
     def open_alerts(self) -> pd.DataFrame:
         """All unresolved alerts, in the engine's columns."""

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _thresholds()
     _positions_and_orders()
     _alerts()
+    _rules()
     _audit()
     _notices()
     _drafts()
@@ -118,6 +119,9 @@ def _alerts() -> None:
         *_numbers("safety_stock", "reorder_point", "order_up_to"),
         *_words("owner", "escalated_to"),
         *_moments("deadline", "acknowledged_at", "acted_at", "snoozed_until", "escalated_at"),
+        *_words("about", nullable=False),
+        *_words("subject", "supplier", "data_state", "attention", "muted"),
+        sa.Column("attention_on", sa.Date),
         sa.PrimaryKeyConstraint("alert_id", name="pk_alerts"),
     )
     op.create_index("ix_alerts_sku_location", "alerts", ["sku", "location"])
@@ -128,6 +132,57 @@ def _alerts() -> None:
         unique=True,
         sqlite_where=UNRESOLVED,
         postgresql_where=UNRESOLVED,
+    )
+
+
+def _rules() -> None:
+    op.create_table(
+        "shadow_alerts",
+        *_words("alert_id", "fingerprint", "rule", nullable=False),
+        sa.Column("rule_version", sa.Integer, nullable=False),
+        *_words("kind", "subject", "sku", "location", "about", nullable=False),
+        *_words("supplier", "tier", "state", "change", "resolution"),
+        *_words("data_state", "data_digest", "model_version"),
+        *_numbers("money_at_risk", "units_at_risk", "measure", "bound", "threshold", "on_hand", "projected"),
+        sa.Column("opened_on", sa.Date, nullable=False),
+        sa.Column("updated_on", sa.Date, nullable=False),
+        sa.Column("resolved_on", sa.Date),
+        sa.Column("data_as_of", sa.Date),
+        sa.PrimaryKeyConstraint("alert_id", name="pk_shadow_alerts"),
+    )
+    op.create_index(
+        "uq_shadow_alerts_unresolved_fingerprint",
+        "shadow_alerts",
+        ["fingerprint"],
+        unique=True,
+        sqlite_where=UNRESOLVED,
+        postgresql_where=UNRESOLVED,
+    )
+    op.create_table(
+        "pending_breaches",
+        sa.Column("shadow", sa.Boolean, nullable=False),
+        *_words("rule", "sku", "location", "about", nullable=False),
+        sa.Column("since", sa.Date, nullable=False),
+        sa.PrimaryKeyConstraint("shadow", "rule", "sku", "location", "about", name="pk_pending_breaches"),
+    )
+    op.create_table(
+        "rules",
+        *_words("name", nullable=False),
+        sa.Column("version", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("enabled", sa.Boolean, nullable=False),
+        sa.Column("valid_from", sa.Date, nullable=False),
+        sa.Column("spec", sa.JSON, nullable=False),
+        *_words("author", "reason", nullable=False),
+        *_moments("saved_at", nullable=False),
+        sa.PrimaryKeyConstraint("name", "version", name="pk_rules"),
+    )
+    op.create_table(
+        "silences",
+        *_words("silence_id", nullable=False),
+        sa.Column("selector", sa.JSON, nullable=False),
+        *_words("reason", "author", nullable=False),
+        *_moments("starts_at", "ends_at", "created_at", nullable=False),
+        sa.PrimaryKeyConstraint("silence_id", name="pk_silences"),
     )
 
 
