@@ -14,7 +14,7 @@ import pandas as pd
 from ingestion.errors import Problem
 from ingestion.retailer_catalogue import SUPPLIERS, Catalogue, draw_catalogue
 from ingestion.retailer_demand import DemandTruth, draw_demand
-from ingestion.retailer_supply import Operations, order_table, run_stores, stock_table
+from ingestion.retailer_supply import Operations, Troubles, order_table, run_stores, stock_table
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,14 @@ def simulate(
     start: str | pd.Timestamp = "2023-09-04",
     future_days: int = 90,
     cover: float = 8.0,
+    troubles: Troubles | None = None,
 ) -> Retailer:
     """Simulate `items` × `stores` series for `days`, and the true demand for `future_days` after them.
 
     start: first day of the history; the same seed and sizes give the same bytes
     cover: days of average sales that the stores hold beyond promised lead time and review; less,
         and shelves are empty more often
+    troubles: what goes wrong beyond the usual; history and demand are the same without
 
     A `Problem` where a size is too small to mean anything.
     """
@@ -107,7 +109,7 @@ def simulate(
     dates = pd.date_range(first, periods=days + future_days, freq="D")
     catalogue = draw_catalogue(rng, items, stores, first, days)
     demand = draw_demand(rng, catalogue, dates)
-    operations = run_stores(rng, catalogue, demand.quantity, days, cover)
+    operations = run_stores(rng, catalogue, demand.quantity, days, cover, troubles)
     truth = _truth(catalogue, demand, dates)
     keys, last_day = truth.keys[["sku", "location"]], dates[days - 1]
     plans = demand.plans[demand.plans["known_from"] <= last_day]

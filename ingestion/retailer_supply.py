@@ -6,6 +6,7 @@ than what their customers want.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,8 +51,24 @@ class Operations:
     orders: Orders
 
 
+class Troubles(NamedTuple):
+    """What goes wrong beyond the usual; rows are series in the order of the truth's keys.
+
+    forgotten: (series, days) bool, evenings on which nobody orders
+    slower: (series, days) whole days by which an order decided that evening takes longer than it would
+    """
+
+    forgotten: np.ndarray
+    slower: np.ndarray
+
+
 def run_stores(
-    rng: np.random.Generator, catalogue: Catalogue, demand: np.ndarray, days: int, cover: float
+    rng: np.random.Generator,
+    catalogue: Catalogue,
+    demand: np.ndarray,
+    days: int,
+    cover: float,
+    troubles: Troubles | None = None,
 ) -> Operations:
     """Operate every store for `days` on the true `demand`, (series, ≥ days) units.
 
@@ -69,7 +86,8 @@ def run_stores(
     review = np.array([t.review for t in terms])
     turn = rng.integers(0, review)
     on_hand, on_order = opening.copy(), np.zeros(series)
-    arriving = np.zeros((series, days + max(len(t.pmf) for t in terms) + LAG + 2))
+    longest = max(len(t.pmf) for t in terms) + (int(troubles.slower.max()) if troubles else 0)
+    arriving = np.zeros((series, days + longest + LAG + 2))
     sales, left = np.zeros((series, days), np.float32), np.zeros((series, days), np.float32)
     placed: list[tuple[np.ndarray, ...]] = []
     for day in range(days):
@@ -84,9 +102,13 @@ def run_stores(
         young = day < np.maximum(first, 0) + WINDOW  # too few sales for an average: go by the buyer's guess
         level = np.ceil(np.where(young, base, known) * reach) + FACING
         wants = ((day - turn) % review == 0) & (day >= first - 30) & (day < final)
+        if troubles:
+            wants &= ~troubles.forgotten[:, day]
         quantity = np.where(wants, _on_grid(level - on_hand - on_order, *grid), 0.0)
         rows = np.flatnonzero(quantity)
         lead, missing, late = _draw_fates(rng, [terms[i].pmf for i in rows], quantity[rows])
+        if troubles:
+            lead = lead + troubles.slower[rows, day]
         arriving[rows, day + 1 + lead] += quantity[rows] - missing
         arriving[rows, day + 1 + lead + late] += missing
         on_order[rows] += quantity[rows]

@@ -10,6 +10,7 @@ from ingestion.contracts import TABLES
 from ingestion.errors import Problem
 from ingestion.retailer import Retailer, simulate
 from ingestion.retailer_catalogue import SUPPLIERS
+from ingestion.retailer_supply import Troubles
 
 KEY = ["sku", "location"]
 
@@ -252,6 +253,23 @@ def test_small_retailers_are_whole(size):
     small = simulate(**size)
     assert len(small.tables["stock"]) > 0
     assert (small.tables["demand"]["quantity"] >= 0).all()
+
+
+def test_troubles_stop_and_slow_orders_and_leave_demand_alone():
+    size = {"seed": 2, "items": 10, "stores": 1, "days": 200}
+    plain = simulate(**size)
+    forgotten, slower = np.zeros((10, 200), dtype=bool), np.zeros((10, 200), dtype=int)
+    none = simulate(**size, troubles=Troubles(forgotten, slower))
+    pd.testing.assert_frame_equal(none.tables["supply_orders"], plain.tables["supply_orders"])
+    forgotten[:, 100:140], slower[:, 150:160] = True, 30
+    troubled = simulate(**size, troubles=Troubles(forgotten, slower))
+    np.testing.assert_array_equal(troubled.truth.quantity, plain.truth.quantity)
+    first = plain.truth.dates[0]
+    orders = received(troubled).assign(day=lambda table: (table["ordered_on"] - first).dt.days - 1)
+    assert not orders["day"].between(100, 139).any()
+    assert len(orders[orders["day"].between(150, 159)]) > 0
+    assert orders.loc[orders["day"].between(150, 159), "lead"].min() >= 32
+    assert orders.loc[orders["day"] < 100, "lead"].max() < 32
 
 
 @pytest.mark.parametrize(
