@@ -39,7 +39,7 @@ def make(channel: Channel, _clock: Callable[[], datetime]) -> Sender:
                 body=message.text.body, title=message.text.subject, body_format=apprise.NotifyFormat.TEXT
             )
         if not sent:
-            why = hidden(said[-1] if said else "apprise gave no reason", secrets)
+            why = hidden("; ".join(said[-2:]) or "apprise gave no reason", secrets)
             raise UndeliveredError(why[:300])
 
     return send
@@ -72,20 +72,24 @@ def find_target(channel: Channel) -> apprise.NotifyBase:
     return target
 
 
-class _Listener(logging.Handler):
-    """Hands what apprise logs to the thread that caused it, and to nobody else."""
+class _Listener(logging.Filter):
+    """Hands what apprise logs to the thread that caused it, and lets none of it through to the log."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self.heard = threading.local()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line where somebody listens."""
-        getattr(self.heard, "lines", []).append(record.getMessage())
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep a line that says what went wrong, where somebody listens."""
+        said = record.getMessage()
+        if record.levelno >= logging.WARNING or "Exception" in said:
+            getattr(self.heard, "lines", []).append(said)
+        return False
 
 
 LISTENER = _Listener()
-log.handlers, log.propagate = [LISTENER], False
+log.addFilter(LISTENER)
+log.setLevel(logging.DEBUG)  # why a connection failed is said there
 
 
 @contextmanager
