@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from ingestion.errors import Problem
 from serving.store.audit import ENGINE
-from serving.store.schema import PENDING, drafts
+from serving.store.schema import PENDING, UNRESOLVED, alerts, drafts
 from warning.outbox import name_of
 
 # What a decision makes of a draft in its state.
@@ -31,7 +31,6 @@ ENDS = {
     "by hand": {"drafted": "placed", "approved": "placed"},
 }
 SOME = 500  # alerts asked for at once
-NEED = {"order": "supply", "transfer": "supply", "promote": "surplus", "clear": "surplus"}
 
 
 class IllegalDecisionError(Problem):
@@ -94,15 +93,44 @@ def settle(connection: Connection, ended: Iterable[Mapping[str, Any]], at: datet
     """End what is pending for alerts that are over, so that it does not cover the next need.
 
     What was approved counts as placed. What was not is withdrawn where the need is gone, and counts as placed
-    where somebody resolved the alert by hand, unless its approval is still awaited.
+    where somebody resolved the alert by hand, unless its approval is still awaited. Where another alert goes
+    on that asks for the same, the draft is that one's from now on.
     """
-    for resolution, after in ENDS.items():
-        ids = [row["alert_id"] for row in ended if row["resolution"] == resolution]
-        for before, state in after.items():
+    over = {row["alert_id"]: ENDS.get(row["resolution"], {}) for row in ended}
+    for draft in _pending(connection, [alert for alert, ends in over.items() if ends]):
+        values: dict[str, Any] = {}
+        if heir := _heir(connection, draft):
+            values = {"alert_id": heir}
+        elif state := over[draft["alert_id"]].get(draft["state"]):
             values = {"state": state, "decided_at": at, "decided_by": ENGINE, "reason": "the alert is over"}
-            for start in range(0, len(ids), SOME):
-                chosen = drafts.c.alert_id.in_(ids[start : start + SOME]), drafts.c.state == before
-                connection.execute(update(drafts).where(*chosen).values(values))
+        if values:
+            connection.execute(update(drafts).where(drafts.c.draft_id == draft["draft_id"]).values(values))
+
+
+def _pending(connection: Connection, alert_ids: list[str]) -> list[dict[str, Any]]:
+    """Drafts under way for these alerts."""
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(alert_ids), SOME):
+        chosen = drafts.c.alert_id.in_(alert_ids[start : start + SOME])
+        found += [dict(row) for row in connection.execute(select(drafts).where(chosen, PENDING)).mappings()]
+    return found
+
+
+def _heir(connection: Connection, draft: Mapping[str, Any]) -> str | None:
+    """Another alert that goes on and asks for the same thing; None where there is none."""
+    query = select(alerts).where(
+        UNRESOLVED,
+        alerts.c.sku == draft["sku"],
+        alerts.c.location == draft["location"],
+        alerts.c.alert_id != draft["alert_id"],
+    )
+    for row in connection.execute(query.order_by(alerts.c.alert_id)).mappings():
+        what = row["recommendation"]
+        while what:
+            if _cause(dict(row), what["type"]) == draft["cause"]:
+                return row["alert_id"]
+            what = what.get("then")
+    return None
 
 
 def find(
@@ -117,8 +145,7 @@ def find(
 
 def _row(alert: Mapping[str, Any], what: Mapping[str, Any], by: str, at: datetime) -> dict[str, Any]:
     kind = what["type"]
-    place = (alert["sku"], alert["location"], alert.get("about") or "")
-    cause = name_of(NEED.get(kind, kind), kind, *place)
+    cause = _cause(alert, kind)
     return {
         "draft_id": name_of(cause, alert["alert_id"], at.isoformat()),
         "cause": cause,
@@ -136,6 +163,11 @@ def _row(alert: Mapping[str, Any], what: Mapping[str, Any], by: str, at: datetim
         "created_at": at,
         "created_by": by,
     }
+
+
+def _cause(alert: Mapping[str, Any], kind: str) -> str:
+    """Name of what a draft is for: the same for every alert that asks for the same thing."""
+    return name_of(kind, alert["sku"], alert["location"], alert.get("about") or "")
 
 
 def _grown(connection: Connection, pending: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
