@@ -18,6 +18,7 @@ SCORED = (0.5, 0.8, 0.9, 0.95, 0.99)
 SPAN = {"day": 112, "week": 26, "month": 12}  # periods that origins are spread over, at least two horizons
 ENOUGH_CLEAN = 200  # windows with full shelves from which errors are learned
 MOST_SERIES = 1500  # series in the folds: more do not change a choice
+BLOCK = 4000  # series whose means are taken at once: memory is bounded by it
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,22 @@ def folds_of(
     panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray, fitted: int
 ) -> Folds:
     """What happened after the pairs (series[k], origin[k]) over each horizon."""
-    quantity = panel.quantity.astype(float)
-    seen = _sums(np.isfinite(quantity), series, origin, horizons)
-    total = _sums(np.nan_to_num(quantity), series, origin, horizons)
-    full = _sums(np.isfinite(quantity) & (panel.in_stock >= 1.0), series, origin, horizons)
+    # Sums take eight bytes a cell, and of many series few are in the folds.
+    rows, place = np.unique(series, return_inverse=True)
+    quantity, sold, in_stock = (part[rows] for part in (panel.quantity, panel.sold, panel.in_stock))
+    observed = np.isfinite(quantity)
+    pairs = (place, origin, horizons)
+    seen = _sums(observed, *pairs)
+    total = _sums(np.nan_to_num(quantity.astype(float)), *pairs)
+    full = _sums(observed & (in_stock >= 1.0), *pairs)
     over = origin[:, None] + horizons[None, :] < panel.length
     with np.errstate(invalid="ignore", divide="ignore"):
         actual = np.where(over & (seen >= 0.75 * horizons), total * horizons / seen, np.nan)
-    sold = np.where(over, _sums(np.nan_to_num(panel.sold.astype(float)), series, origin, horizons), np.nan)
-    count = np.isfinite(quantity).sum(axis=1)
-    mean = np.where(count > 0, np.nansum(quantity, axis=1) / np.maximum(count, 1), 0.0)
-    scale = mean[series][:, None] * np.sqrt(horizons)[None, :]
-    return Folds(fitted, horizons, series, origin, actual, sold, over & (full == horizons), scale)
+    least = np.where(over, _sums(np.nan_to_num(sold.astype(float)), *pairs), np.nan)
+    count = observed.sum(axis=1)
+    mean = np.where(count > 0, np.nansum(quantity.astype(float), axis=1) / np.maximum(count, 1), 0.0)
+    scale = mean[place][:, None] * np.sqrt(horizons)[None, :]
+    return Folds(fitted, horizons, series, origin, actual, least, over & (full == horizons), scale)
 
 
 def truth_of(folds: Folds) -> np.ndarray:
@@ -159,10 +164,7 @@ def _mean(values: np.ndarray) -> float:
 
 def segments(panel: Panel, folds: Folds) -> dict[str, np.ndarray]:
     """Masks (m, g) of the segments that scores are reported for."""
-    observed = np.isfinite(panel.quantity)
-    count = np.maximum(observed.sum(axis=1), 1)
-    volume = np.nansum(panel.quantity, axis=1) / count
-    zeros = ((panel.quantity == 0) & observed).sum(axis=1) / count
+    volume, zeros = panel.memo.once("volume and zeros", lambda: _volume_and_zeros(panel))
     third = np.searchsorted(np.quantile(volume, [1 / 3, 2 / 3]), volume)
     every = np.ones(folds.actual.shape, dtype=bool)
     parts = {"all": every}
@@ -182,3 +184,15 @@ def segments(panel: Panel, folds: Folds) -> dict[str, np.ndarray]:
         if band.any():
             parts[f"horizon {low + 1}-{int(folds.horizons[band].max())}"] = band[None, :] & every
     return parts
+
+
+def _volume_and_zeros(panel: Panel) -> np.ndarray:
+    """(2, n) mean demand per observed period, units, and the share of these without any."""
+    out = np.empty((2, panel.series))
+    for low in range(0, panel.series, BLOCK):
+        quantity = panel.quantity[low : low + BLOCK]
+        observed = np.isfinite(quantity)
+        count = np.maximum(observed.sum(axis=1), 1)
+        out[0, low : low + BLOCK] = np.nansum(quantity, axis=1) / count
+        out[1, low : low + BLOCK] = (quantity == 0).sum(axis=1) / count
+    return out

@@ -63,7 +63,8 @@ class Cells:
     ) -> None:
         self.demand, self.shape = demand, (len(keys), length)
         series = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(pairs.keys))
-        self._cell = series.astype(np.int64)[pairs.of_row]
+        few = len(keys) * length < 2**31
+        self._cell = series.astype(np.int32 if few else np.int64)[pairs.of_row]
         self._cell *= length
         self._cell += step
 

@@ -19,6 +19,7 @@ LEVELS = np.array(
     [0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995],
     dtype=np.float64,
 )
+BLOCK = 1000  # series whose sample paths are drawn at once: memory is bounded by it
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,12 @@ class CumulativeDemand:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n, H) and quantiles (n, H, levels) of each single period, for charts; units."""
         mean = np.diff(self.mean, axis=1, prepend=0.0)
-        steps = np.diff(self.paths(count, seed), axis=2, prepend=0.0)
-        return mean, np.moveaxis(np.quantile(steps, np.asarray(levels, dtype=float), axis=1), 0, 2)
+        quantiles = np.empty((*mean.shape, len(levels)))
+        for low in range(0, len(mean), BLOCK):
+            rows = np.arange(low, min(low + BLOCK, len(mean)))
+            steps = np.diff(self.take(rows).paths(count, seed), axis=2, prepend=0.0)
+            quantiles[rows] = np.moveaxis(np.quantile(steps, np.asarray(levels, dtype=float), axis=1), 0, 2)
+        return mean, quantiles
 
 
 def path_levels(count: int, horizon: int, correlation: float, seed: int) -> np.ndarray:

@@ -14,9 +14,10 @@ from numba import njit
 from forecasting.arrays import Arrays, arrays_of, mean_of
 from forecasting.covariates import around
 from forecasting.history import LAGS, WINDOWS, YEAR, Summary, summarise
+from forecasting.membership import GROUPINGS, groups_of, members_of
 from forecasting.occasions import lifts_at, names_of
 from forecasting.panel import Panel
-from forecasting.peers import GROUPINGS, groups_of, members_of, others, peers_at, span_of
+from forecasting.peers import others, peers_at, span_of
 from forecasting.season import Course, course_of, group_ratio, season_of
 
 STRUCTURE = ("horizon", "composition", "sales_expected", "same_length")

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from forecasting.arrays import Arrays, Past, arrays_of, past_of
+from forecasting.membership import members_of
 from forecasting.panel import Panel
 from forecasting.structure import (
     Moments,
@@ -87,7 +88,8 @@ def summarise(panel: Panel, series: np.ndarray, origin: np.ndarray) -> Summary:
 
 def _pool_at(panel: Panel, end: int, phases: int) -> Pool:
     low = max(end - YEAR[panel.period.name], 0)
-    return panel.memo.once(("pool", end), lambda: pool_of(arrays_of(panel), low, end, phases))
+    members = np.flatnonzero(members_of(panel))
+    return panel.memo.once(("pool", end), lambda: pool_of(arrays_of(panel), members, (low, end), phases))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -9,8 +9,8 @@ from numba import njit
 
 from forecasting.arrays import Arrays, arrays_of
 from forecasting.history import YEAR
+from forecasting.membership import groups_of, members_of
 from forecasting.panel import Panel
-from forecasting.peers import groups_of, members_of
 
 YEARS = 3  # of history in which a name is looked for
 NEAR = {"day": 28, "week": 6, "month": 3}  # periods on either side that a day is compared with

@@ -177,6 +177,7 @@ def build_panel(
     names = found.keys.assign(category=found.attributes.get("category", ""))
     grid = Grid(names, period, begin, length, horizon)
     cells = Cells(found.keys, demand, pairs, step, length)
+    del pairs, step  # 12 bytes a row, of which there may be a hundred million
     dates = period.dates(begin + np.arange(length + horizon))
     own = demand_of(
         cells.total("quantity"),

@@ -1,7 +1,7 @@
 """What like series do together: their common movement, and how much of them is promoted, at an origin.
 
-It owns the groupings (all series, and those that share an attribute) and each group's course, from which the
-features take the season, the trend and waves of promotion that one series alone cannot tell from chance.
+It owns each group's course, from which the features take the season, the trend and waves of promotion that
+one series alone cannot tell from chance; `membership` says who makes it.
 """
 
 import numpy as np
@@ -9,48 +9,10 @@ from numba import njit
 
 from forecasting.arrays import Arrays, arrays_of
 from forecasting.history import YEAR
+from forecasting.membership import groups_of, members_of
 from forecasting.panel import Panel
 
-GROUPINGS = ("all", "category", "subcategory", "brand", "location")
-MOST = 3000  # series whose mean is a group's course: more do not change it
-LEAST = 30  # of them in each group, where it has so many
 OBSERVED = {"day": 14, "week": 8, "month": 6}  # periods before a series' mean is one
-
-
-def groups_of(panel: Panel) -> np.ndarray:
-    """(groupings, n) number of each series' group; -1 where a grouping puts all into one, or each alone."""
-    return panel.memo.once("groups", lambda: _groups(panel))
-
-
-def _groups(panel: Panel) -> np.ndarray:
-    out = np.full((len(GROUPINGS), panel.series), -1, dtype=np.int64)
-    out[0] = 0
-    for k, name in enumerate(GROUPINGS[1:], start=1):
-        if name in panel.attributes:
-            words = panel.attributes[name].to_numpy(dtype=str)
-            found, group = np.unique(words, return_inverse=True)
-            if 1 < len(found) <= panel.series // 2:
-                out[k] = np.where(words == "", -1, group)
-    return out
-
-
-def members_of(panel: Panel) -> np.ndarray:
-    """(n,) bool, the series whose mean is their groups' course: enough of each group, the same every time."""
-    return panel.memo.once("members", lambda: draw_members(groups_of(panel)))
-
-
-def draw_members(groups: np.ndarray) -> np.ndarray:
-    """(n,) bool, MOST series of all, and LEAST of each group where it has so many."""
-    n = groups.shape[1]
-    order = np.random.default_rng(0).permutation(n)
-    chosen = np.zeros(n, dtype=bool)
-    chosen[order[:MOST]] = True
-    if n > MOST:
-        for row in groups[:, order]:
-            by_group = np.argsort(row, kind="stable")
-            begins = np.searchsorted(row[by_group], row[by_group])
-            chosen[order[by_group[np.arange(n) - begins < LEAST]]] = True
-    return chosen
 
 
 def span_of(panel: Panel) -> int:

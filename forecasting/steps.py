@@ -25,9 +25,10 @@ from forecasting.features import (
     seasons_ahead,
 )
 from forecasting.history import LAGS, Summary, summarise
+from forecasting.membership import GROUPINGS
 from forecasting.occasions import names_of
 from forecasting.panel import Panel
-from forecasting.peers import GROUPINGS, others
+from forecasting.peers import others
 
 PLACE = ("step", "weekday_factor", "weekday", "same_4", "same_8")
 PROMOTED = (

@@ -130,13 +130,13 @@ def explained(past: Past, week: np.ndarray, uplift: float, window: int) -> float
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pool_of(arrays: Arrays, low: int, high: int, phases: int) -> Pool:
-    """What all series do in the periods [low, high), each counting the same."""
+def pool_of(arrays: Arrays, members: np.ndarray, span: tuple[int, int], phases: int) -> Pool:
+    """What the members (series,) do in the periods [low, high) of the span, each counting the same."""
     week, count = np.ones(phases), np.ones(phases)
     gain = np.zeros(2)
     rate, size, cv, used = 0.0, 0.0, 0.0, 0
-    for i in range(arrays.quantity.shape[0]):
-        past = past_of(arrays, i, low, high)
+    for i in members:
+        past = past_of(arrays, i, span[0], span[1])
         mean, sale, own = _plain_moments(past)
         if mean <= 0.0:
             continue

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting import peers
+from forecasting import membership
 from forecasting.features import NAMES, build_rows
+from forecasting.membership import GROUPINGS, draw_members, groups_of
 from forecasting.occasions import DOUBT, lifts_at
 from forecasting.panel import Panel
-from forecasting.peers import GROUPINGS, draw_members, groups_of, peers_at, span_of
+from forecasting.peers import peers_at, span_of
 
 HORIZONS = np.array([1, 3, 7, 14])
 ORIGINS = (300, 622, 627, 799)
@@ -83,7 +84,7 @@ def test_a_group_of_one_is_none_and_neither_is_one_of_everything(years: Panel):
 
 
 def test_of_many_series_enough_of_each_group_are_members_every_time(monkeypatch):
-    monkeypatch.setattr(peers, "MOST", 100)
+    monkeypatch.setattr(membership, "MOST", 100)
     groups = np.stack([np.zeros(1000, int), np.where(np.arange(1000) < 40, 1, 0)])
     chosen = draw_members(groups)
     assert 100 <= chosen.sum() <= 100 + 2 * 30

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from forecasting.features import NAMES, build_rows
+from forecasting.membership import groups_of
 from forecasting.panel import Panel
-from forecasting.peers import groups_of, peers_at, span_of
+from forecasting.peers import peers_at, span_of
 from forecasting.season import FIRM, SOFT, Course, Season, course_of, group_ratio, season_of
 
 YEAR, MONTH = 364, 56
