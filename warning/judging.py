@@ -26,7 +26,7 @@ from warning.outcomes import (
 )
 
 OUTCOME_COLUMNS = (
-    *("alert_id", "chain", "rule", "kind", "sku", "location", "opened_on", "outcome", "possible"),
+    *("alert_id", "chain", "rule", "kind", "sku", "location", "opened_on", "outcome", "avoidable"),
     *("time_left", "needed", "prevented", "judged_by", "reason"),
 )
 COMPUTED = "forestock"
@@ -66,18 +66,22 @@ def judge(alerts: pd.DataFrame, history: History) -> Judgement:
     told = frame[["alert_id", "chain", "rule", "kind", *SERIES, "opened_on"]].join(found, on="chain")
     told["outcome"] = told["outcome"].astype(object).where(told["outcome"].notna(), "unjudged")
     missed = came[came["announced"] == "missed"].rename(columns={"date": "opened_on"})
-    missed = missed.assign(
-        alert_id=[_name(*cells) for cells in missed[[*SERIES, "opened_on"]].itertuples(index=False)],
-        rule="",
-        kind="",
-        outcome="missed",
-        time_left=np.nan,
-        needed=history.lead[history.row(missed)].astype(float),
-        prevented=False,
-    ).assign(chain=lambda rows: rows["alert_id"])
+    missed = (
+        missed.rename(columns={"possible": "avoidable"})
+        .assign(
+            alert_id=[_name(*cells) for cells in missed[[*SERIES, "opened_on"]].itertuples(index=False)],
+            rule="",
+            kind="",
+            outcome="missed",
+            time_left=np.nan,
+            needed=history.lead[history.row(missed)].astype(float),
+            prevented=False,
+        )
+        .assign(chain=lambda rows: rows["alert_id"])
+    )
     whole = pd.concat([told, missed], ignore_index=True).assign(judged_by=COMPUTED, reason="")
-    for name, default in (("possible", True), ("prevented", False)):
-        whole[name] = whole[name].astype(object).where(whole[name].notna(), default).astype(bool)
+    for name in ("avoidable", "prevented"):
+        whole[name] = whole[name].astype(object).where(whole[name].notna(), False).astype(bool)
     return Judgement(whole[list(OUTCOME_COLUMNS)], came)
 
 
@@ -173,8 +177,10 @@ def _of_shortages(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
     label = np.where(already & (judged.label != "unjudged"), "late", judged.label)
     time_left = np.where(already, 0.0, judged.time_left)
     first = np.where(already, opened, opened + 1 + np.nan_to_num(judged.time_left).astype(np.int64))
-    possible = (label != "late") | _possible((row, first), history)
-    return _told(alerts, Judged(label, time_left, judged.prevented & ~already), lead, possible)
+    # An order that came too late makes a second alert of a shortage that a first one told of in time.
+    told = warned((row, first), _spoken(alerts), history.lead, history.review) == "in time"
+    avoidable = (label == "late") & ~told & _possible((row, first), history)
+    return _told(alerts, Judged(label, time_left, judged.prevented & ~already), lead, avoidable)
 
 
 def _of_surpluses(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
@@ -185,7 +191,7 @@ def _of_surpluses(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
     interval = np.maximum(np.where(slow, bound, lead + review), 1)
     at_risk = alerts["units_at_risk"].to_numpy(dtype=float)
     untouched = _untouched(alerts, history, int(interval.max(initial=1)))
-    return _told(alerts, judge_surpluses(untouched, at_risk, interval), np.zeros(len(alerts)), None)
+    return _told(alerts, judge_surpluses(untouched, at_risk, interval), np.zeros(len(alerts)))
 
 
 def _of_expiries(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
@@ -202,11 +208,11 @@ def _of_expiries(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
         found[:, k] = np.nansum(left), first or max(expires.max(initial=0), 0), really, len(wanted)
     lost, first_at, really_lost, known = found
     needed = alerts["review"].to_numpy(dtype=float)
-    return _told(alerts, judge_expiries(lost, first_at, really_lost, known, needed), needed, None)
+    return _told(alerts, judge_expiries(lost, first_at, really_lost, known, needed), needed)
 
 
 def _told(
-    alerts: pd.DataFrame, judged: Judged, needed: np.ndarray, possible: np.ndarray | None
+    alerts: pd.DataFrame, judged: Judged, needed: np.ndarray, avoidable: np.ndarray | bool = False
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -215,7 +221,7 @@ def _told(
             "time_left": judged.time_left,
             "needed": needed.astype(float),
             "prevented": judged.prevented,
-            "possible": np.ones(len(alerts), dtype=bool) if possible is None else possible,
+            "avoidable": np.broadcast_to(avoidable, len(alerts)),
         }
     )
 
@@ -223,13 +229,18 @@ def _told(
 def _stockouts(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
     """Every stockout, how it was announced, and whether it could have been."""
     row, first = stockouts(history.short, history.lead)
-    series, opened, ended = (alerts[name].to_numpy(dtype=np.int64) for name in ("series", "opened", "ended"))
     keys = history.keys.iloc[row][SERIES].reset_index(drop=True)
     return keys.assign(
         date=history.period.dates(history.first + first),
-        announced=warned((row, first), (series, opened, ended), history.lead, history.review),
+        announced=warned((row, first), _spoken(alerts), history.lead, history.review),
         possible=_possible((row, first), history),
     )
+
+
+def _spoken(alerts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Series, first and last period of each alert."""
+    series, opened, ended = (alerts[name].to_numpy(dtype=np.int64) for name in ("series", "opened", "ended"))
+    return series, opened, ended
 
 
 def _possible(stockout: tuple[np.ndarray, np.ndarray], history: History) -> np.ndarray:

@@ -80,8 +80,8 @@ KPIS = {
         ),
         Kpi(
             "missed_rate", "share", "down", "Missed rate", "漏报率",
-            "(missed + late) ÷ (hits + missed + late), of what could be foreseen",
-            "（漏报 + 迟报）÷（命中 + 漏报 + 迟报），仅计可预见者",
+            "missed and late ÷ (hits + missed and late), of what could be foreseen",
+            "漏报与迟报 ÷（命中 + 漏报与迟报），仅计可预见者",
         ),
         Kpi(
             "forecast_value_added", "share", "up", "Forecast value added", "预测增值",

@@ -157,7 +157,7 @@ def hit_rate(labels: np.ndarray) -> float:
     >>> hit_rate(np.array(["hit", "hit", "hit", "late", "false", "pending"]))
     0.6
     """
-    return rates(labels, np.ones(len(labels), dtype=bool))["hit_rate"]
+    return rates(labels, np.zeros(len(labels), dtype=bool))["hit_rate"]
 
 
 def false_rate(labels: np.ndarray) -> float:
@@ -166,18 +166,18 @@ def false_rate(labels: np.ndarray) -> float:
     >>> false_rate(np.array(["hit", "hit", "hit", "late", "false", "pending"]))
     0.2
     """
-    return rates(labels, np.ones(len(labels), dtype=bool))["false_rate"]
+    return rates(labels, np.zeros(len(labels), dtype=bool))["false_rate"]
 
 
-def missed_rate(labels: np.ndarray, possible: np.ndarray) -> float:
-    """Share of the shortages that nobody was told of in time, (missed + late) ÷ (hit + missed + late).
+def missed_rate(labels: np.ndarray, avoidable: np.ndarray) -> float:
+    """Share of the shortages of which nobody was told in time, avoidable ÷ (hit + avoidable).
 
-    possible: (m,) bool: what could not have been foreseen does not count
+    avoidable: (m,) bool, of those missed and late: what could not have been foreseen does not count
 
-    >>> missed_rate(np.array(["hit", "hit", "hit", "missed", "late"]), np.array([True] * 4 + [False]))
+    >>> missed_rate(np.array(["hit", "hit", "hit", "missed", "late"]), np.array([False] * 3 + [True, False]))
     0.25
     """
-    return rates(labels, possible)["missed_rate"]
+    return rates(labels, avoidable)["missed_rate"]
 
 
 def forecast_value_added(actual: np.ndarray, model: np.ndarray, naive: np.ndarray) -> float:

@@ -187,25 +187,24 @@ def foreseeable(
     return inside & seen[row, at] & ~short[row, at] & near
 
 
-def rates(labels: np.ndarray, possible: np.ndarray) -> dict[str, float]:
-    """Shares of outcomes: hit_rate and false_rate of the alerts judged, missed_rate of the shortages that
-    came.
+def rates(labels: np.ndarray, avoidable: np.ndarray) -> dict[str, float]:
+    """Shares of outcomes: hit_rate and false_rate of the alerts judged, missed_rate of the shortages.
 
-    labels: (m,) of alerts and of missed stockouts; possible: (m,) whether a warning in time was
-    hit_rate = hit / (hit + late + false), false_rate = false / the same. missed_rate = (missed + late) / (hit
-    + missed + late), of those that could have been foreseen: what comes too late to act upon is missed as
-    well.
+    labels: (m,) of alerts and of missed stockouts
+    avoidable: (m,) whether it was late or missed though somebody could have been told in time, and nobody was
+    hit_rate = hit / (hit + late + false), false_rate = false / the same. missed_rate = avoidable / (hit +
+    avoidable): what comes too late to act upon is missed as well.
 
-    >>> found = rates(np.array(["hit", "hit", "hit", "false", "missed"]), np.ones(5, dtype=bool))
+    >>> found = rates(np.array(["hit", "hit", "hit", "false", "missed"]), np.array([False] * 4 + [True]))
     >>> {name: round(value, 2) for name, value in found.items()}
     {'hit_rate': 0.75, 'false_rate': 0.25, 'missed_rate': 0.25}
     """
     count = {name: int((labels == name).sum()) for name in OUTCOMES}
     spoken = count["hit"] + count["late"] + count["false"]
-    avoidable = int(((labels == "missed") & possible).sum() + ((labels == "late") & possible).sum())
-    came = count["hit"] + avoidable
+    missed = int((np.isin(labels, ["late", "missed"]) & avoidable).sum())
+    came = count["hit"] + missed
     return {
         "hit_rate": count["hit"] / spoken if spoken else float("nan"),
         "false_rate": count["false"] / spoken if spoken else float("nan"),
-        "missed_rate": avoidable / came if came else float("nan"),
+        "missed_rate": missed / came if came else float("nan"),
     }

@@ -76,7 +76,9 @@ GOLDEN = {
     ),
     # missed and late of 5 + 2 shortages; the late delivery that nobody could foresee is left out
     "missed_rate": (
-        kpis.missed_rate(np.array(["hit"] * 5 + ["late", "missed", "late"]), np.array([True] * 7 + [False])),
+        kpis.missed_rate(
+            np.array(["hit"] * 5 + ["late", "missed", "late"]), np.array([False] * 5 + [True, True, False])
+        ),
         2 / 7,
     ),
     # off by 1 + 2 where the naive forecast is off by 4 + 8

@@ -131,7 +131,7 @@ def test_the_fixture_worked_by_hand():
     assert told["announced"].to_dict() == {"too_late": "late", "unseen": "missed"}
     assert told["possible"].all()
     # Of four alerts two were right; of four shortages two were announced in time.
-    shares = rates(rows["outcome"].to_numpy(), rows["possible"].to_numpy())
+    shares = rates(rows["outcome"].to_numpy(), rows["avoidable"].to_numpy())
     assert shares == {"hit_rate": 0.5, "false_rate": 0.25, "missed_rate": 0.5}
 
 
@@ -214,9 +214,20 @@ def test_a_late_delivery_could_not_be_foreseen():
     for due, possible in ((7, False), (12, True)):
         past = history({"a": [1.0] * DAYS}, {"a": 9.0}, orders, [due])
         first = judge(pd.DataFrame([alert("a", 15, None, 3.0)]), past).outcomes.iloc[1]
-        assert (first["outcome"], first["opened_on"], first["possible"]) == ("missed", day(9), possible)
-    shares = rates(np.array(["hit", "missed"]), np.array([True, False]))
+        assert (first["outcome"], first["opened_on"], first["avoidable"]) == ("missed", day(9), possible)
+    shares = rates(np.array(["hit", "missed"]), np.array([False, False]))
     assert shares["missed_rate"] == 0.0
+
+
+def test_what_an_earlier_alert_told_in_time_is_not_missed_by_a_later_one():
+    """Told on day 3 that day 9 is short, ordered on day 4, due on day 8, not come: that of day 7 is late."""
+    story = [alert("a", 3, 4, 5.0), alert("a", 7, 12, 1.0)]
+    found = one([1.0] * DAYS, 9.0, [("a", 4, 12, 20.0)], due=[8], alerts=story)
+    assert found["outcome"].tolist() == ["hit", "late"]
+    assert found["avoidable"].tolist() == [False, False]
+    alone = one([1.0] * DAYS, 9.0, alerts=story[1:])
+    assert alone["outcome"].tolist() == ["late"]
+    assert alone["avoidable"].tolist() == [True]
 
 
 def test_a_surplus_is_judged_by_what_is_left_of_it():
