@@ -220,9 +220,9 @@ def test_a_late_delivery_could_not_be_foreseen():
 
 
 def test_what_an_earlier_alert_told_in_time_is_not_missed_by_a_later_one():
-    """Told on day 3 that day 9 is short, ordered on day 4, due on day 8, not come: that of day 7 is late."""
-    story = [alert("a", 3, 4, 5.0), alert("a", 7, 12, 1.0)]
-    found = one([1.0] * DAYS, 9.0, [("a", 4, 12, 20.0)], due=[8], alerts=story)
+    """Told on day 3 that day 9 is short, ordered on day 5, due on day 8, not come: that of day 7 is late."""
+    story = [alert("a", 3, 5, 5.0), alert("a", 7, 12, 1.0)]
+    found = one([1.0] * DAYS, 9.0, [("a", 5, 12, 20.0)], due=[8], alerts=story)
     assert found["outcome"].tolist() == ["hit", "late"]
     assert found["avoidable"].tolist() == [False, False]
     alone = one([1.0] * DAYS, 9.0, alerts=story[1:])
