@@ -84,7 +84,7 @@ def inspect(warehouse: Warehouse, as_of: pd.Timestamp | None = None) -> DataHeal
     late = int((orders["promised_on"] < orders["ordered_on"]).sum())
     health = DataHealth(
         tables=_tables(warehouse, as_of),
-        freshness=_freshness(warehouse, as_of, period),
+        freshness=freshness(warehouse, as_of, period),
         series=series,
         history_days=_history_days(series, period),
         reconciliation=off,
@@ -139,7 +139,8 @@ def _history_days(series: pd.DataFrame, period: Period) -> int:
     return (period.end(series["last"].max()) - series["first"].min()).days + 1
 
 
-def _freshness(warehouse: Warehouse, as_of: pd.Timestamp | None, period: Period) -> pd.DataFrame:
+def freshness(warehouse: Warehouse, as_of: pd.Timestamp | None, period: Period) -> pd.DataFrame:
+    """How far each source lags behind the newest: source, table, last, behind_days, stale."""
     rows = []
     for holding in warehouse.manifest.holdings:
         span = holding.span()

@@ -60,6 +60,21 @@ class Warehouse:
         said = {word for word, files in sources if files}
         return _series_by_word(sources, cut) if len(said) > 1 else (*said, self.absent)[0]
 
+    def series_of(self, as_of: pd.Timestamp | None, tables: Sequence[str]) -> pd.DataFrame:
+        """source, table, sku and location: which series each source of these tables tells of up to a date."""
+        manifest = self.manifest
+        cut = None if as_of is None else manifest.period.end(pd.Timestamp(as_of))
+        found = []
+        for name in tables:
+            recorded = _contract(name).recorded or "date"
+            for holding in manifest.of(name):
+                files = [self.root / part.file for part in holding.parts if _within(part, cut, None)]
+                if files:
+                    pairs = _distinct_series(files, recorded, cut)
+                    found.append(pairs.assign(source=holding.name, table=name))
+        columns = ["source", "table", "sku", "location"]
+        return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+
     def tables(self) -> list[str]:
         """Names of the tables that hold rows, in the order of the contracts."""
         manifest = self.manifest
@@ -195,17 +210,19 @@ def _query(
 
 def _series_by_word(sources: Sequence[tuple[str, Sequence[Path]]], cut: pd.Timestamp | None) -> pd.DataFrame:
     """sku, location and the word of the last source that gives rows of the pair up to the cut, sorted."""
-    known = "" if cut is None else f"date <= TIMESTAMP_NS '{cut:%Y-%m-%d}'"
-    found = []
-    with duckdb.connect() as connection:
-        for word, files in sources:
-            if files:
-                rows = connection.read_parquet([str(path) for path in files], union_by_name=True)
-                rows = rows.filter(known) if known else rows
-                pairs = rows.project("sku, location").distinct().to_arrow_table().to_pandas()
-                found.append(pairs.astype("str").assign(absent=word))
+    found = [_distinct_series(files, "date", cut).assign(absent=word) for word, files in sources if files]
     pairs = pd.concat(found).drop_duplicates(["sku", "location"], keep="last")
     return pairs.sort_values(["sku", "location"], ignore_index=True)
+
+
+def _distinct_series(files: Sequence[Path], recorded: str, cut: pd.Timestamp | None) -> pd.DataFrame:
+    """sku and location of what files hold up to the cut, each once."""
+    with duckdb.connect() as connection:
+        rows = connection.read_parquet([str(path) for path in files], union_by_name=True)
+        if cut is not None:
+            rows = rows.filter(f"{_quote(recorded)} <= TIMESTAMP_NS '{cut:%Y-%m-%d}'")
+        pairs: pd.DataFrame = rows.project("sku, location").distinct().to_arrow_table().to_pandas()
+    return pairs.astype("str")
 
 
 def _quote(column: str) -> str:

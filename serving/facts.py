@@ -1,13 +1,18 @@
 """Facts: what the rules can see of each sku at each location, joined from the stages of the walk.
 
 It owns the join and nothing else: every number comes from the stage that computed it. The columns are those
-of `warning.facts`, further ones serve selectors.
+of `warning.facts`, further ones serve selectors: classes, and the attributes of items and locations.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from forecasting.cumulative import CumulativeDemand
+from ingestion.contracts import TABLES
+from ingestion.periods import Period
+from optimization.classes import classify
 from optimization.lead_time import LeadTimes
 from optimization.position import SERIES, Inbound, due_within
 
@@ -54,7 +59,7 @@ def assemble_facts(
     facts["unit_cost"] = supply["unit_cost"].to_numpy()
     facts[["on_hand", "reserved"]] = position[["on_hand", "reserved"]].to_numpy()
     facts["inbound"] = due_within(demand.keys, inbound, lead)
-    facts = facts.assign(**_overdue(demand.keys, inbound))
+    facts = facts.assign(**_overdue(demand, inbound))
     used = np.where(lead > 0, demand.mean[np.arange(n), np.clip(lead, 1, demand.horizon) - 1], 0.0)
     facts["projected"] = facts["on_hand"] - facts["reserved"] + facts["inbound"] - used
     facts[LEVELS] = thresholds[LEVELS].to_numpy()
@@ -67,9 +72,10 @@ def assemble_facts(
         out = (facts["on_hand"] - facts["reserved"]) <= 0
         facts["days_to_stockout"] = facts["days_to_stockout"].mask(out, 0.0)
     wanted = orders.drop_duplicates(["sku", "location"])[
-        ["sku", "location", "quantity", "supplier", "cost", "arrives_on"]
+        ["sku", "location", "kind", "quantity", "supplier", "cost", "arrives_on"]
     ].rename(
         columns={
+            "kind": "order_kind",
             "quantity": "order_quantity",
             "supplier": "order_supplier",
             "cost": "order_cost",
@@ -80,15 +86,74 @@ def assemble_facts(
     return facts.assign(order_quantity=facts["order_quantity"].fillna(0.0))
 
 
-def _overdue(keys: pd.DataFrame, inbound: Inbound) -> dict[str, np.ndarray]:
-    """Overdue units, and the supplier that owes the most of them."""
+def position_attributes(
+    keys: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    supply: pd.DataFrame,
+    position: pd.DataFrame,
+    period: Period,
+    as_of: pd.Timestamp,
+) -> pd.DataFrame:
+    """What rules can select by and how old things are, row by row as `keys`.
+
+    supplier: who delivers; abc, xyz: classes (`optimization.classes`); every text column of `items` that is
+    its own, and those of `locations` as location_…; days_since_sale and stock_age_days
+    """
+    items, places = tables["items"].drop_duplicates("sku"), tables["locations"].drop_duplicates("location")
+    worth = items.reindex(columns=["sku", "unit_price", "unit_cost"]).set_index("sku").reindex(keys["sku"])
+    price = worth["unit_price"].astype(float).fillna(worth["unit_cost"].astype(float))
+    abc, xyz = classify(keys, tables["demand"], price.reset_index(drop=True), period)
+    own = [name for name in items.columns if name not in TABLES["items"].columns]
+    about = items[["sku", *own]]
+    there = places.rename(columns={name: f"location_{name}" for name in places.columns if name != "location"})
+    sold = tables["demand"]
+    last = sold[sold["quantity"] > 0].groupby(SERIES)["date"].max()
+    last = last.reindex(pd.MultiIndex.from_frame(keys[SERIES]))
+    idle = (period.start(pd.DatetimeIndex([as_of]))[0] - pd.DatetimeIndex(last)) / pd.Timedelta(days=1)
+    age = (period.end(as_of) - pd.DatetimeIndex(position["counted_on"])) / pd.Timedelta(days=1)
+    joined = keys[SERIES].merge(about, on="sku", how="left").merge(there, on="location", how="left")
+    return joined.drop(columns=SERIES).assign(
+        supplier=supply["supplier"].to_numpy(dtype=object),
+        abc=abc,
+        xyz=xyz,
+        days_since_sale=np.maximum(idle.to_numpy(), 0.0),
+        stock_age_days=age.to_numpy(),
+    )
+
+
+def supplier_facts(suppliers: pd.DataFrame, inbound: Inbound, facts: pd.DataFrame) -> pd.DataFrame:
+    """One row per supplier: its rating, what is overdue, how many items depend on it and may lose by it.
+
+    suppliers: as `optimization.suppliers.rate_suppliers` gives them; facts: of the items
+    An item depends on who delivers it and on who is late with it.
+    """
+    late = inbound.orders[inbound.orders["overdue"].astype(bool)].groupby("supplier")["quantity"].sum()
+    lost = facts.reindex(columns=["expected_lost_units", "expected_lost_money"])
+    parts = [lost.assign(supplier=facts[name], row=facts.index) for name in ("supplier", "late_supplier")]
+    each = pd.concat(parts).dropna(subset=["supplier"]).drop_duplicates(["supplier", "row"])
+    depend = each.groupby("supplier").agg(
+        positions=("row", "size"),
+        expected_lost_units=("expected_lost_units", "sum"),
+        expected_lost_money=("expected_lost_money", "sum"),
+    )
+    out = suppliers.rename(columns={"words": "details", "words_zh": "details_zh"})
+    out = out.assign(late=late.reindex(out["supplier"]).fillna(0.0).to_numpy())
+    out = out.merge(depend, left_on="supplier", right_index=True, how="left")
+    return out.assign(positions=out["positions"].fillna(0.0))
+
+
+def _overdue(demand: CumulativeDemand, inbound: Inbound) -> dict[str, np.ndarray]:
+    """Overdue units, by how many days at most, and the supplier that owes the most of them."""
+    keys, now = demand.keys, demand.period.end(demand.as_of)
     index = pd.MultiIndex.from_frame(keys[SERIES])
     row = index.get_indexer(pd.MultiIndex.from_frame(inbound.orders[SERIES]))
     late = (row >= 0) & inbound.orders["overdue"].to_numpy(dtype=bool)
     owed = inbound.orders.assign(row=row)[late].sort_values("quantity", ascending=False, kind="stable")
     supplier = owed.drop_duplicates("row").set_index("row")["supplier"].reindex(range(len(keys)))
+    first = pd.to_datetime(owed["promised_on"]).groupby(owed["row"]).min().reindex(range(len(keys)))
     return {
         "late": np.bincount(owed["row"], weights=owed["quantity"], minlength=len(keys)),
+        "late_days": ((now - first) / pd.Timedelta(days=1)).to_numpy(),
         "late_supplier": supplier.to_numpy(dtype=object),
     }
 

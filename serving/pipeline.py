@@ -6,7 +6,7 @@ on alerts and keeps them; run is all of it in order.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,47 +26,12 @@ from serving.retraining import heed_feedback
 from serving.settings import Settings
 from serving.store.store import Store
 from serving.walk import Stage, Walk
-from warning.alerts import rank
-from warning.engine import evaluate
+from serving.watching import Watched, keep_watch, look_back, seen_by
 
 SHOWN_DAYS = 400.0  # of history that the item page draws
 SUMS = {"day": (7, 14, 28), "week": (1, 2, 4), "month": (1, 2, 3)}
 BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the fan that the item page draws, beside the asked levels
 LAST_FOLDER = "last-load.json"
-
-
-@dataclass(frozen=True)
-class Watched:
-    """What an evaluation of the warnings found.
-
-    open: all alerts that are open now, the most money at risk first
-    opened, resolved: how many began and ended with this evaluation
-    """
-
-    as_of: pd.Timestamp
-    series: int
-    open: pd.DataFrame
-    opened: int
-    resolved: int
-    quarantined: int = 0
-
-    def summary(self) -> dict[str, Any]:
-        """The result in a few words, for people and programs."""
-        tiers = self.open["tier"].value_counts()
-        return {
-            "as_of": self.as_of.date().isoformat(),
-            "items_watched": self.series,
-            "alerts_open": len(self.open),
-            "by_tier": {tier: int(tiers.get(tier, 0)) for tier in ("critical", "warning", "notice")},
-            "money_at_risk": round(float(self.open["money_at_risk"].sum()), 2),
-            "opened": self.opened,
-            "resolved": self.resolved,
-            "quarantined": self.quarantined,
-            "worst": [
-                {key: str(row[key]) for key in ("tier", "sku", "location", "title", "reason", "remedy")}
-                for row in self.open.head(3).to_dict("records")
-            ],
-        }
 
 
 def load(
@@ -135,6 +100,8 @@ def publish(walk: Walk, store: Store) -> None:
         "cumulative": cumulative_forecast(walk.demand, None, walk.settings.levels),
         "history": _history(walk),
         "inbound": _inbound(walk),
+        "suppliers": walk.supplier_facts,
+        "sources": walk.sources,
     }
     if walk.position["on_hand"].notna().any():
         larger["risk"] = walk.risk
@@ -172,22 +139,15 @@ def watch(walk: Walk) -> Watched:
     """
     store = Store.open(walk.settings.database_url.get_secret_value())
     try:
-        facts = walk.facts
+        seen = seen_by(walk)
         latest = store.ready().snapshot
         publish(walk, store)
         walk.stage("evaluating warnings")
-        today = walk.period.end(walk.as_of)
-        past = latest is not None and walk.as_of < pd.Timestamp(latest.as_of)
-        # What was known at an earlier date must be judged without the alerts that came later.
-        before = store.open_alerts().head(0) if past else store.open_alerts()
-        decision = evaluate(facts, walk.settings.rules, today, before, walk.settings.currency)
-        if past:
-            return Watched(walk.as_of, len(facts), rank(decision.opened), 0, 0)
-        applied = store.apply(decision, datetime.now(UTC))
-        remaining = rank(store.open_alerts())
+        if latest is not None and walk.as_of < pd.Timestamp(latest.as_of):
+            return look_back(store, seen, walk.settings)
+        return keep_watch(store, seen, walk.settings)
     finally:
         store.close()
-    return Watched(walk.as_of, len(facts), remaining, applied.opened, applied.resolved)
 
 
 def run(settings: Settings, folder: Path | None, as_of: pd.Timestamp | None, stage: Stage) -> Watched:

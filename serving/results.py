@@ -33,6 +33,8 @@ TABLES = {
     "risk": ("sku", "location", "date"),  # as optimization.risk gives it
     "history": ("sku", "location", "date"),  # quantity, in_stock (share 0–1), promotion
     "inbound": ("sku", "location", "date"),  # quantity on order by the date it is expected
+    "suppliers": ("supplier",),  # what warning rules see of each supplier
+    "sources": ("source",),  # and of each source
 }
 KEPT = 3  # manifests of a date whose files stay, however old
 GRACE = 24 * 3600.0  # seconds for which a file that no manifest names may belong to a run that goes on

@@ -19,6 +19,7 @@ from forecasting.drift import is_due
 from forecasting.feedback import Learned, apply_feedback, learned_from
 from forecasting.models import DemandModel
 from forecasting.panel import Panel, build_panel
+from forecasting.surprise import surprise
 from forecasting.training import TrainingReport, train
 from ingestion.contracts import TABLES
 from ingestion.errors import Problem
@@ -35,8 +36,9 @@ from optimization.suppliers import rate_suppliers
 from optimization.supply import supply_terms
 from optimization.targets import Defaults, set_targets
 from optimization.thresholds import derive_thresholds
-from serving.facts import assemble_facts
+from serving.facts import assemble_facts, position_attributes, supplier_facts
 from serving.settings import Settings
+from serving.sources import blind_positions, source_facts
 
 Stage = Callable[[str], None]
 # Periods ahead that are always forecast, and the most that lead times may ask for.
@@ -305,6 +307,23 @@ class Walk:
         )
 
     @cached_property
+    def surprise(self) -> pd.DataFrame:
+        """How far out the demand of the last days lies, row by row as the panel and demand."""
+        panel, model = self.panel, self.model
+        self.stage("looking at the last days")
+        return surprise(model, panel)
+
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """How fresh each source is, and whether its figures disagree."""
+        return source_facts(self.warehouse, self.tables, self.period, self.as_of)
+
+    @cached_property
+    def supplier_facts(self) -> pd.DataFrame:
+        """What a warning rule can see of each supplier."""
+        return supplier_facts(self.suppliers, self.inbound, self.facts)
+
+    @cached_property
     def facts(self) -> pd.DataFrame:
         """What a warning rule can see of each series."""
         counted = self.position["on_hand"].notna().any()
@@ -320,6 +339,10 @@ class Walk:
             orders=self.orders,
             overstock=self.overstock,
         )
+        keys = self.demand.keys
+        more = position_attributes(keys, self.tables, self.supply, self.position, self.period, self.as_of)
+        blind = blind_positions(self.warehouse, self.sources, keys, self.as_of)
+        facts = facts.assign(**more, **blind, **self.surprise)
         return facts.assign(data_as_of=self.as_of, data_digest=self.digest, model_version=self.model.version)
 
 

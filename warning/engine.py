@@ -82,6 +82,7 @@ def evaluate(
     shadow: Shadow | None = None,
     suppliers: pd.DataFrame | None = None,
     sources: pd.DataFrame | None = None,
+    words: bool = True,
 ) -> Decision:
     """Alerts that begin, go on and end today.
 
@@ -92,6 +93,7 @@ def evaluate(
     open_alerts: alerts so far (alert_id, rule, sku, location, about, tier, state, opened_on and what else the
         store kept); may be empty; ended ones are ignored
     currency: written after amounts of money
+    words: whether alerts get title, reason, remedy and recommendation; without, it takes half the time
     past, shadow: what earlier evaluations left, where rules have pending times or cooldowns, or are in shadow
     Problem where a rule names a column that nobody has.
     """
@@ -115,7 +117,9 @@ def evaluate(
         live.judge(rule, frame, here)
         if not here.all():
             dark.judge(rule, frame, ~here)
-    return Decision(**vars(live.changes(currency)), shadow=dark.changes(currency, words=False), today=today)
+    return Decision(
+        **vars(live.changes(currency, words=words)), shadow=dark.changes(currency, words=False), today=today
+    )
 
 
 class _Book:
@@ -216,7 +220,7 @@ class _Book:
             now["opened_on"] = pd.to_datetime(now["opened_on"])
         self._opened.append(now)
 
-    def changes(self, currency: str, *, words: bool = True) -> Changes:
+    def changes(self, currency: str, *, words: bool) -> Changes:
         """All that was noted, once every rule has been heard."""
         make = finish if words else blank
         measured = [make(self._updated, currency), *(part[list(ALERT_COLUMNS)] for part in self._unmeasured)]

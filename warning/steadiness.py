@@ -82,9 +82,7 @@ def waits_of(rule: Rule, past: Past, index: pd.MultiIndex, today: pd.Timestamp) 
     return Waits(since, over, settled, ended)
 
 
-def ripe(
-    rule: Rule, breach: np.ndarray, tier: np.ndarray, waits: Waits, today: pd.Timestamp
-) -> np.ndarray:
+def ripe(rule: Rule, breach: np.ndarray, tier: np.ndarray, waits: Waits, today: pd.Timestamp) -> np.ndarray:
     """(n,) breaches that have lasted long enough to open, or whose alert only cools down.
 
     tier: (n,) that each would open with; what a person settled opens only if worse

@@ -55,6 +55,7 @@ def inbound(days: list[int], overdue: list[bool]) -> Inbound:
     arrival = np.zeros((len(days), DAYS))
     arrival[np.arange(len(days)), np.array(days) - 1] = 1.0
     orders = pd.DataFrame({"sku": "a", "location": "x", "quantity": 5.0 + np.arange(len(days))})
+    orders["promised_on"] = AS_OF - pd.to_timedelta(np.arange(len(days)), unit="D")
     return Inbound(orders.assign(supplier=[f"s{day}" for day in days], overdue=overdue), arrival)
 
 
