@@ -168,7 +168,7 @@ def one_sided_rules(evidence: Evidence) -> list[Finding]:
         kinds["an upper"] |= rule.kind == "overstock"
     names = ", ".join(rule.name for rule in evidence.rules) or "no rule"
     return [
-        Finding("warning", f"no rule sets {side} limit", names, f"enable a rule in [warning.rules]: {kind}")
+        Finding("warning", f"no rule sets {side} limit", names, f"enable a rule of this kind: {kind}")
         for side, kind in (("a lower", "stockout_risk"), ("an upper", "overstock"))
         if not kinds[side]
     ]

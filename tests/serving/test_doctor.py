@@ -66,8 +66,16 @@ def test_what_nobody_looked_at_is_not_reported():
         ({"trained_on": ago(31)}, "warning", ["champion is old", "31 days ago", "forestock train"]),
         ({"thresholds_changed_on": ago(31)}, "warning", ["thresholds have not changed", "forestock run"]),
         ({"alerts": alerts(opened_on=[ago(7), ago(8)])}, "warning", ["older than 7 days", "1", "min_money"]),
-        ({"rules": default_rules()[:4]}, "warning", ["no rule sets an upper limit", "overstock"]),
-        ({"rules": default_rules()[4:]}, "warning", ["no rule sets a lower limit", "stockout_risk"]),
+        (
+            {"rules": [rule for rule in default_rules() if rule.is_shortage]},
+            "warning",
+            ["no rule sets an upper limit", "overstock"],
+        ),
+        (
+            {"rules": [rule for rule in default_rules() if not rule.is_shortage]},
+            "warning",
+            ["no rule sets a lower limit", "stockout_risk"],
+        ),
         ({"host": "0.0.0.0"}, "error", ["without authentication", "0.0.0.0", "127.0.0.1"]),
         ({"horizon_end": ago(-61)}, "note", ["passes the known holidays", "2024-07-31", "plans"]),
         ({"workspace_writable": False}, "error", ["cannot be written", "right to write"]),
