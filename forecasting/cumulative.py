@@ -64,8 +64,8 @@ class CumulativeDemand:
         """First dates of the periods that the sums run over, (H,)."""
         return self.period.dates(self.period.index(self.as_of)[0] + 1 + np.arange(self.horizon))
 
-    def take(self, rows: np.ndarray) -> "CumulativeDemand":
-        """The same for some series: a mask or positions."""
+    def take(self, rows: np.ndarray | slice) -> "CumulativeDemand":
+        """The same for some series: a mask, positions or a slice."""
         method = None if self.method is None else self.method[rows]
         keys = self.keys.iloc[np.arange(len(self.keys))[rows]].reset_index(drop=True)
         return replace(self, keys=keys, quantiles=self.quantiles[rows], mean=self.mean[rows], method=method)

@@ -49,6 +49,25 @@ def cdf(levels: np.ndarray, row: np.ndarray, amount: float) -> float:
 
 
 @njit(cache=True)
+def cdf_and_slope(levels: np.ndarray, row: np.ndarray, amount: float) -> tuple[float, float]:
+    """The same, and how fast it rises there: chance a unit."""
+    last = len(row) - 1
+    if amount < 0.0:
+        return 0.0, 0.0
+    if amount >= row[last]:
+        scale = _tail_scale(levels, row)
+        if scale <= 0.0:
+            return 1.0, 0.0
+        rest = (1.0 - levels[last]) * math.exp(-(amount - row[last]) / scale)
+        return 1.0 - rest, rest / scale
+    if amount < row[0]:
+        return levels[0] * amount / row[0], levels[0] / row[0]
+    k = np.searchsorted(row, amount, side="right")
+    slope = (levels[k] - levels[k - 1]) / (row[k] - row[k - 1])
+    return levels[k - 1] + slope * (amount - row[k - 1]), slope
+
+
+@njit(cache=True)
 def shortage(levels: np.ndarray, row: np.ndarray, amount: float) -> float:
     """Expected demand above `amount`, units: the integral of (quantile - amount) over levels above it."""
     last = len(row) - 1

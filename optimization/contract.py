@@ -26,7 +26,9 @@ def promised_pmf(
     >>> promised_pmf(np.array([3.0]), np.array([1.0]), Period("day"), 5)[0, :5].round(3).tolist()
     [0.0, 0.004, 0.149, 0.392, 0.301]
     """
-    days, sd_days = np.asarray(days, dtype=float), np.asarray(sd_days, dtype=float)
+    terms = np.stack([np.asarray(days, dtype=float), np.asarray(sd_days, dtype=float)], axis=1)
+    terms, which = np.unique(terms, axis=0, return_inverse=True)  # few contracts differ
+    days, sd_days = terms.T
     certain = (sd_days <= 0) | (days <= 0)
     shape = np.where(certain, 1.0, (days / np.where(certain, 1.0, sd_days)) ** 2)
     scale = np.where(certain, 1.0, days / shape)
@@ -38,7 +40,7 @@ def promised_pmf(
     cdf[:, -1] = 1.0
     pmf = np.diff(cdf, axis=1, prepend=0.0)
     pmf[certain] = np.arange(columns) == fixed[certain, None]
-    return pmf
+    return pmf[which.ravel()]
 
 
 def read_terms(sourcing: pd.DataFrame, default_days: float, spread: float) -> pd.DataFrame:

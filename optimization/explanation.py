@@ -35,9 +35,10 @@ def amount(value: float) -> str:
     >>> amount(1234.4), amount(12.34), amount(7.0), amount(0.04)
     ('1,234', '12.3', '7', '0.04')
     """
-    if value == round(value) or abs(value) >= 100:
+    size = abs(value)
+    if size >= 100 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+    return f"{value:.1f}" if size >= 1 else f"{value:.2g}"
 
 
 def percent(share: float) -> str:

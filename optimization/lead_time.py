@@ -99,8 +99,8 @@ class LeadTimes:
         gone = by[:, :1]
         return (by - gone) / np.maximum(1.0 - gone, 1e-12)
 
-    def take(self, rows: np.ndarray) -> "LeadTimes":
-        """The same for some rows: a mask or positions."""
+    def take(self, rows: np.ndarray | slice) -> "LeadTimes":
+        """The same for some rows: a mask, positions or a slice."""
         keys = self.keys.iloc[np.arange(len(self.keys))[rows]].reset_index(drop=True)
         names = ("which", "never", "lost_after", "receipts", "source", "on_time", "late_which")
         return replace(self, keys=keys, **{name: getattr(self, name)[rows] for name in names})

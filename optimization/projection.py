@@ -72,9 +72,11 @@ def project_stock(
     """Project each series over `horizon` periods; shelf and lead_times row by row as demand."""
     walk = path_levels(paths, horizon, demand.correlation, seed)
     # Ranks keep what the walk says about paths and give each horizon its distribution without sampling error.
-    way = picks(demand.levels, (walk.argsort(axis=0).argsort(axis=0) + 0.5) / paths)
+    place = walk.argsort(axis=0).argsort(axis=0).T
+    way = picks(demand.levels, np.ascontiguousarray((place + 0.5) / paths))
+    way = way._replace(low=way.low.astype(np.int32), high=way.high.astype(np.int32))
     rng = np.random.default_rng(seed)
-    draws = (np.array([rng.permutation(paths) for _ in range(SHUFFLES)]) + 0.5) / paths
+    draws = np.array([rng.permutation(paths) for _ in range(SHUFFLES)])
     arrivals = arrivals_of(demand.keys, lead_times, inbound, horizon)
     return Projection(*_project(compiled_rows(demand), way, shelf, arrivals, draws))
 
@@ -107,30 +109,61 @@ def _to_width(rows: np.ndarray, width: int) -> np.ndarray:
 def _project(
     rows: np.ndarray, way: Picks, shelf: Shelf, arrivals: Arrivals, draws: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    count, horizon = way.low.shape
+    horizon, count = way.low.shape
     n = rows.shape[0]
     out = np.empty((5, n, horizon), dtype=np.float32)
-    paths, one = np.empty((count, horizon)), np.empty((5, horizon))
-    weights, fresh = np.full(count, 1.0 / count), np.empty(count, dtype=np.int64)
+    asked, one = np.empty((horizon, count)), np.empty((5, horizon))
+    weights, fresh = np.full(count, 1.0 / count), np.empty(count, dtype=np.int32)
     for i in range(n):
         first, last = arrivals.offset[i], arrivals.offset[i + 1]
-        steps = np.empty((count, last - first), dtype=np.int64)
-        comes = max(1.0 - arrivals.never[i], 1e-12)
-        for s in range(count):
-            fresh[s] = np.searchsorted(arrivals.fresh[arrivals.which[i]], draws[0, s] / comes)
-            for j in range(first, last):
-                shuffle = 1 + (j - first) % (len(draws) - 1)
-                steps[s, j - first] = np.searchsorted(arrivals.reached[j], draws[shuffle, s])
-        demand_paths(rows[i], way, shelf.whole[i], paths)
+        steps = np.empty((last - first, count), dtype=np.int32)
+        _draw_steps(arrivals.fresh[arrivals.which[i]], 1.0 - arrivals.never[i], draws[0], fresh)
+        for j in range(first, last):
+            shuffle = 1 + (j - first) % (len(draws) - 1)
+            _draw_steps(arrivals.reached[j], 1.0, draws[shuffle], steps[j - first])
+        _ask(rows[i], way, shelf.whole[i], asked)
         supply = (steps, arrivals.quantity[first:last], fresh)
-        follow_paths(paths, weights, supply, (shelf.available[i], shelf.backorder[i]), one)
+        follow_paths(asked, weights, supply, (shelf.available[i], shelf.backorder[i]), one)
         out[:, i] = one
     return out[0], out[1], out[2], out[3], out[4]
 
 
 @njit(cache=True, nogil=True)
+def _draw_steps(reached: np.ndarray, share: float, places: np.ndarray, steps: np.ndarray) -> None:
+    """Fill (count,) `steps` with 0-based steps, each as often as share · reached makes it likely.
+
+    reached: (H,) chance of being there by each step; places: (count,) 0 … count - 1, shuffled
+    """
+    count, step = len(places), 0
+    by_place = np.empty(count, dtype=np.int32)
+    for place in range(count):
+        while step < len(reached) and share * reached[step] < (place + 0.5) / count:
+            step += 1
+        by_place[place] = step
+    for s in range(count):
+        steps[s] = by_place[places[s]]
+
+
+@njit(cache=True, nogil=True)
+def _ask(rows: np.ndarray, way: Picks, whole: bool, asked: np.ndarray) -> None:
+    """Fill (H, count) `asked` with the units of each step of each path; sums never fall along it."""
+    before = np.zeros(asked.shape[1])
+    for h in range(asked.shape[0]):
+        row, units = rows[h], asked[h]
+        for s in range(len(units)):
+            units[s] = way.of_low[h, s] * row[way.low[h, s]] + way.of_high[h, s] * row[way.high[h, s]]
+        if whole:
+            for s in range(len(units)):
+                units[s] = np.floor(units[s] + 0.5)
+        for s in range(len(units)):
+            after = max(before[s], units[s])
+            units[s] = after - before[s]
+            before[s] = after
+
+
+@njit(cache=True, nogil=True)
 def demand_paths(rows: np.ndarray, way: Picks, whole: bool, paths: np.ndarray) -> None:
-    """Fill (count, H) `paths` with cumulative units that never fall."""
+    """Fill (count, H) `paths` with cumulative units that never fall, path by path."""
     for s in range(paths.shape[0]):
         before = 0.0
         for h in range(paths.shape[1]):
@@ -139,9 +172,10 @@ def demand_paths(rows: np.ndarray, way: Picks, whole: bool, paths: np.ndarray) -
             paths[s, h] = before
 
 
-@njit(cache=True, nogil=True)
+# Sums over paths may be taken in any order, so that several paths are followed at once.
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def follow_paths(
-    paths: np.ndarray,
+    asked: np.ndarray,
     weights: np.ndarray,
     supply: tuple[np.ndarray, np.ndarray, np.ndarray],
     shelf: tuple[float, bool],
@@ -149,46 +183,36 @@ def follow_paths(
 ) -> None:
     """Play one series forward and fill `out`, (5, H): stockout, on_hand, lost, early, early_lost.
 
-    paths: (count, H) cumulative demand; weights: (count,) summing to one
-    supply: steps (count, J), 0-based, at whose start each order comes (H or more: not within sight);
+    asked: (H, count) demand of each step of each path; weights: (count,) summing to one
+    supply: steps (J, count), 0-based, at whose start each order comes (H or more: not within sight);
         its quantity (J,); and the step at which an order placed today comes (count,)
     shelf: units available now; whether unmet demand waits
     Within a period what arrives is there first. A shelf is out when demand asks for more than there is.
     """
     steps, quantity, fresh = supply
-    horizon = paths.shape[1]
-    out[:] = np.nan if np.isnan(shelf[0]) else 0.0
-    coming = np.zeros(horizon)
-    for s in range(paths.shape[0]):
-        coming[:] = 0.0
-        for j in range(len(quantity)):
-            if steps[s, j] < horizon:
-                coming[steps[s, j]] += quantity[j]
-        _follow_one(paths[s], coming, (weights[s], fresh[s]), shelf, out)
+    horizon, count = asked.shape
+    if np.isnan(shelf[0]):
+        out[:] = np.nan
+        return
+    net, fine, coming = np.full(count, shelf[0]), np.ones(count), np.zeros((horizon, count))
+    for j in range(len(quantity)):
+        for s in range(count):
+            if steps[j, s] < horizon:
+                coming[steps[j, s], s] += quantity[j]
+    for h in range(horizon):
+        first, hand, lost, early, early_lost = 0.0, 0.0, 0.0, 0.0, 0.0
+        for s in range(count):
+            left = net[s] + coming[h, s] - asked[h, s]
+            out_now, before = 1.0 if left < -1e-6 else 0.0, 1.0 if h < fresh[s] else 0.0
+            passes, short = weights[s] * out_now * fine[s], weights[s] * out_now * min(asked[h, s], -left)
+            first += passes
+            early += before * passes
+            lost += short
+            early_lost += before * short
+            fine[s] = min(fine[s], 1.0 - out_now)
+            hand += weights[s] * max(left, 0.0)
+            net[s] = left if shelf[1] else max(left, 0.0)
+        out[0, h], out[1, h], out[2, h], out[3, h], out[4, h] = first, hand, lost, early, early_lost
     for h in range(1, horizon):
         for k in (0, 2, 3, 4):
             out[k, h] += out[k, h - 1]
-
-
-@njit(cache=True, nogil=True)
-def _follow_one(
-    path: np.ndarray, coming: np.ndarray, drawn: tuple[float, int], shelf: tuple[float, bool], out: np.ndarray
-) -> None:
-    """Add one path with its (weight, step at which an order placed today comes) to `out`."""
-    weight, fresh = drawn
-    net, before, passed = shelf[0], 0.0, False
-    for h in range(len(path)):
-        asked = path[h] - before
-        before = path[h]
-        net += coming[h] - asked
-        if net < -1e-6:
-            short = weight * min(asked, -net)
-            first = 0.0 if passed else weight
-            passed = True
-            out[0, h] += first
-            out[2, h] += short
-            if h < fresh:
-                out[3, h] += first
-                out[4, h] += short
-            net = net if shelf[1] else 0.0
-        out[1, h] += weight * max(net, 0.0)

@@ -12,9 +12,10 @@ from numba import njit
 
 from forecasting.cumulative import CumulativeDemand
 from optimization.lead_time import LeadTimes
-from optimization.sums import Sums, sum_cdf, sum_moments, sum_quantile, sum_shortage, sums
+from optimization.sums import Sums, sum_cdf, sum_cdf_and_slope, sum_moments, sum_quantile, sum_shortage, sums
 
 FINE = 1e-7  # relative width at which a search stops: what single precision keeps of a quantile
+EXACT = 1e-10  # difference in chance at which it stops
 
 
 class Intervals(NamedTuple):
@@ -142,27 +143,41 @@ def _solve(
 ) -> float:
     """Smallest amount in [low, high] that the mixture stays within with chance `wanted`.
 
-    Secant steps, every other one a bisection: few steps where the distribution is smooth, and no more
-    than twice those of bisection where it jumps.
+    Newton steps, and a bisection after one that gains too little: exact after few steps where the
+    distribution is smooth, and no more than twice the steps of bisection where it jumps.
     """
     wanted, low, high = search
-    below = _mixed(sums, lead, at, review, low) - wanted
-    above = _mixed(sums, lead, at, review, high) - wanted
-    if below >= 0.0:
+    if _mixed(sums, lead, at, review, low) >= wanted:
         return low
-    halve = False
+    amount, before = 0.5 * (low + high), 1.0
     while high - low > FINE * high:
-        share = 0.5 if halve or above <= below else -below / (above - below)
-        middle = low + min(max(share, 1e-3), 1.0 - 1e-3) * (high - low)
-        excess = _mixed(sums, lead, at, review, middle) - wanted
-        if abs(excess) < 1e-10:
-            return middle
+        chance, slope = _mixed_and_slope(sums, lead, at, review, amount)
+        excess = chance - wanted
+        if abs(excess) < EXACT:
+            return amount
         if excess > 0.0:
-            high, above = middle, excess
+            high = amount
         else:
-            low, below = middle, excess
-        halve = not halve
+            low = amount
+        gained = abs(excess) < 0.5 * before
+        before = abs(excess) if gained else 1.0
+        amount = amount - excess / slope if gained and slope > 0.0 else low
+        if not low < amount < high:
+            amount = 0.5 * (low + high)
     return high
+
+
+@njit(cache=True, nogil=True)
+def _mixed_and_slope(
+    sums: Sums, lead: Intervals, at: tuple[int, int, int], review: int, amount: float
+) -> tuple[float, float]:
+    """Chance of at most `amount` as in _mixed, and how fast it rises there."""
+    chance, slope = 0.0, 0.0
+    for j in range(at[1], at[2]):
+        part, rise = sum_cdf_and_slope(sums, at[0], lead.steps[j] + review, amount)
+        chance += lead.chance[j] * part
+        slope += lead.chance[j] * rise
+    return chance, slope
 
 
 @njit(cache=True, nogil=True)

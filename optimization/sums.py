@@ -109,6 +109,22 @@ def sum_cdf(sums: Sums, i: int, h: int, amount: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def sum_cdf_and_slope(sums: Sums, i: int, h: int, amount: float) -> tuple[float, float]:
+    """The same, and how fast it rises there: chance a unit."""
+    horizon = sums.mean.shape[1]
+    if amount < 0.0:
+        return 0.0, 0.0
+    if h <= 0:
+        return 1.0, 0.0
+    if h <= horizon:
+        return piecewise.cdf_and_slope(sums.levels, sums.rows[i, h - 1], amount)
+    mean, factor = _beyond(sums, i, h)
+    inside = sums.mean[i, -1] + (amount - mean) / factor
+    chance, slope = piecewise.cdf_and_slope(sums.levels, sums.rows[i, -1], inside)
+    return chance, slope / factor
+
+
+@njit(cache=True, nogil=True)
 def sum_quantile(sums: Sums, i: int, h: int, level: float) -> float:
     """Amount that the sum over h ≥ 0 periods stays within with chance `level`."""
     horizon = sums.mean.shape[1]

@@ -139,7 +139,7 @@ def _hashes(frame: pd.DataFrame) -> list[str]:
     """sha256 of all values of each row: the same thresholds give the same hash."""
     numbers = list(frame.select_dtypes("number").columns)
     packed = frame[numbers].to_numpy(dtype=np.float64)
-    words = [frame[name].astype(str) for name in frame.columns if name not in numbers]
+    words = [frame[name].astype(str).tolist() for name in frame.columns if name not in numbers]
     return [
         hashlib.sha256(row.tobytes() + "\x1f".join(texts).encode()).hexdigest()
         for row, *texts in zip(packed, *words, strict=True)

@@ -25,6 +25,7 @@ from ingestion.contracts import TABLES
 from ingestion.errors import Problem
 from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
+from optimization.chunks import in_chunks
 from optimization.lead_time import LeadTimes, learn_lead_times
 from optimization.lost_sales import settle_targets
 from optimization.lots import lots_on_shelf
@@ -190,6 +191,10 @@ class Walk:
         self.train()
         return self.__dict__["model"]
 
+    def use(self, model: DemandModel) -> None:
+        """Take this model, whatever it has learned from: for dates that are older than any model kept."""
+        self.__dict__["model"] = model
+
     @property
     def feedback(self) -> Learned:
         """The feedback that a model trained now learns from."""
@@ -235,7 +240,13 @@ class Walk:
         """Safety stock, reorder point, order-up-to and overstock level."""
         demand = self.demand
         self.stage("deriving thresholds")
-        return derive_thresholds(demand, self.supply, self.lead_times, self.targets, self.model.version)
+        supply, lead_times, targets, version = self.supply, self.lead_times, self.targets, self.model.version
+
+        def derive(rows: slice) -> pd.DataFrame:
+            parts = supply.iloc[rows], lead_times.take(rows), targets.iloc[rows]
+            return derive_thresholds(demand.take(rows), *parts, version)
+
+        return in_chunks(derive, len(demand.keys), self.settings.threads)
 
     @cached_property
     def position(self) -> pd.DataFrame:
@@ -272,9 +283,15 @@ class Walk:
             )
         demand = self.demand
         self.stage("projecting stock")
-        return stockout_risk(
-            demand, self.supply, self.lead_times, self.targets, position=self.position, inbound=self.inbound
-        )
+        supply, lead_times, targets = self.supply, self.lead_times, self.targets
+        position, inbound = self.position, self.inbound
+
+        def project(rows: slice) -> pd.DataFrame:
+            part, where = demand.take(rows), position.iloc[rows]
+            parts = supply.iloc[rows], lead_times.take(rows), targets.iloc[rows]
+            return stockout_risk(part, *parts, position=where, inbound=inbound.of(part.keys))
+
+        return in_chunks(project, len(demand.keys), self.settings.threads)
 
     @cached_property
     def lots(self) -> pd.DataFrame:

@@ -65,8 +65,9 @@ def test_first_passage_of_the_textbook_case(arrival, answer):
             weights.append(chance * of_day)
     out = np.empty((5, DAYS))
     never = np.full(len(rows), DAYS, dtype=np.int64)
-    supply = (np.array(steps), np.array([30.0]), never)
-    follow_paths(np.array(rows), np.array(weights), supply, (20.0, False), out)
+    supply = (np.array(steps).T.copy(), np.array([30.0]), never)
+    asked = np.diff(rows, axis=1, prepend=0.0).T.copy()
+    follow_paths(asked, np.array(weights), supply, (20.0, False), out)
     assert round(out[0, -1], 6) == answer
 
 
@@ -112,11 +113,11 @@ def test_against_a_simulation_of_independent_days(usual_demand, lead_time_of):
 
 def test_backorders_wait_and_lost_sales_do_not():
     """Demand 5 a day, 8 on the shelf, 20 come on day 4: short 2 + 5, then the backlog of 7 is served."""
-    paths = np.array([[5.0, 10.0, 15.0, 20.0]])
+    asked = np.full((4, 1), 5.0)
     supply = (np.array([[3]]), np.array([20.0]), np.array([2]))
     lost, waiting = np.empty((5, 4)), np.empty((5, 4))
-    follow_paths(paths, np.ones(1), supply, (8.0, False), lost)
-    follow_paths(paths, np.ones(1), supply, (8.0, True), waiting)
+    follow_paths(asked, np.ones(1), supply, (8.0, False), lost)
+    follow_paths(asked, np.ones(1), supply, (8.0, True), waiting)
     assert lost[1].tolist() == [3, 0, 0, 15]
     assert waiting[1].tolist() == [3, 0, 0, 8]
     assert lost[2].tolist() == waiting[2].tolist() == [0, 2, 7, 7]
