@@ -6,11 +6,12 @@ what is new, and the transaction that keeps all of it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
 
+from ingestion.warehouse import Warehouse
 from serving.settings import Settings
 from serving.store.store import Store
 from serving.walk import Walk
@@ -82,6 +83,15 @@ class Watched:
                 for row in self.open.head(3).to_dict("records")
             ],
         }
+
+
+def business_date(settings: Settings, store: Store) -> date:
+    """The business date that was evaluated last; today where none was."""
+    snapshot = store.ready().snapshot
+    if snapshot is None:
+        return datetime.now(settings.desk.hours.zone).date()
+    period = Warehouse(settings.workspace / "warehouse").period
+    return period.end(pd.Timestamp(snapshot.as_of)).date()
 
 
 def seen_by(walk: Walk) -> Seen:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from serving.store.database import reading, writing
 from serving.store.schema import rules
-from warning.rulebook import Saved, in_force, rule_of, spec_of, versions_to_save
+from warning.rulebook import Saved, changed, in_force, rule_of, spec_of, versions_to_save
 from warning.rules import Rule
 
 
@@ -31,6 +31,10 @@ class Rules:
         """All versions that were saved, of one rule or of all, the oldest first."""
         with reading(self._engine) as connection:
             return [one for one in _saved(connection) if name in (None, one.rule.name)]
+
+    def would_be(self, entries: Sequence[Mapping[str, Any]], day: date) -> tuple[Rule, ...]:
+        """The rules of a date if a file of rules were saved."""
+        return changed(self.in_force(day), entries)
 
     def save(
         self, entries: Sequence[Mapping[str, Any]], day: date, at: datetime, *, author: str, reason: str

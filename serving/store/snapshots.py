@@ -115,6 +115,23 @@ def current(connection: Connection) -> Snapshot | None:
     return Snapshot(**found._mapping) if found else None
 
 
+def of_date(connection: Connection, as_of: date) -> Snapshot | None:
+    """The last snapshot of a date; None where there is none."""
+    query = select(snapshots).where(snapshots.c.as_of == as_of).order_by(snapshots.c.published.desc())
+    found = connection.execute(query.limit(1)).one_or_none()
+    return Snapshot(**found._mapping) if found else None
+
+
+def all_rows(
+    connection: Connection, table: Table, snapshot: Snapshot, limit: int | None = None
+) -> pd.DataFrame:
+    """All that one of the snapshot's tables says, in the order of its key, or the first rows of it."""
+    columns = [column for column in table.columns if column.name not in ("snapshot_id", "line")]
+    order = [column for column in table.primary_key.columns if column.name != "snapshot_id"]
+    query = select(*columns).where(table.c.snapshot_id == snapshot.snapshot_id).order_by(*order)
+    return fetch(connection, query if limit is None else query.limit(limit), columns)
+
+
 def of_cursor(connection: Connection, snapshot: Snapshot, cursor: str | None) -> Snapshot:
     """The snapshot whose pages `cursor` turns: a new run in between does not mix two answers.
 

@@ -25,8 +25,10 @@ from serving.store.silences import Silences
 from serving.store.snapshots import Snapshot
 from serving.store.standing import Standing
 from warning.engine import Decision
+from warning.facts import complete_all
 from warning.routing import Desk
 from warning.rules import Rule
+from warning.selection import check_columns
 
 CHUNK = 5_000
 NOBODY = Desk()  # one planner answers for everything and is told nowhere
@@ -155,6 +157,14 @@ class Store:
             raise Empty("nothing has been published yet; run: forestock run")
         return found
 
+    def facts_of(self, as_of: pd.Timestamp) -> tuple[Snapshot, pd.DataFrame] | None:
+        """The facts that the last run of a date published, with its snapshot; None where none did."""
+        with reading(self._engine) as connection:
+            snapshot = snapshots.of_date(connection, as_of.date())
+            if snapshot is None:
+                return None
+            return snapshot, snapshots.all_rows(connection, positions, snapshot)
+
     def apply(self, decision: Decision, at: datetime, desk: Desk = NOBODY) -> Applied:
         """Keep an evaluation's outcome with its audit events and notices, atomically; again, it does nothing.
 
@@ -175,6 +185,17 @@ class Store:
     def rules(self, configured: Sequence[Rule] = ()) -> Rules:
         """The versions of rules that were saved, over those that are configured."""
         return Rules(self._engine, configured)
+
+    def check_rules(self, rules: Sequence[Rule]) -> None:
+        """Problem where a rule names a column that the facts in force do not have; nothing before a run."""
+        with reading(self._engine) as connection:
+            snapshot = snapshots.current(connection)
+            if snapshot is None:
+                return
+            facts = snapshots.all_rows(connection, positions, snapshot, limit=1)
+        if len(facts):
+            seen = complete_all(facts, None, None)
+            check_columns(rules, {subject: list(frame.columns) for subject, frame in seen.items()})
 
     @property
     def silences(self) -> Silences:
