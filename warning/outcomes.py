@@ -52,7 +52,8 @@ def judge_shortages(
     actual_at: (m,) period after the alert, counted from 1, in which the shelf really was short first; 0 =
         never
     available: (m,) units on the shelf then; NaN = unknown, so unjudged
-    limit: (m,) units below which the alert said that stock would fall; NaN = it spoke of a stockout alone
+    limit: (m,) units below which the alert said that stock would be by the end of the lead time; NaN = it
+        spoke of a stockout alone
     spoke: (m,) periods that the alert stayed open after the one in which it opened
     lead, review: (m,) periods that an order takes, and between two chances to order
 
@@ -66,7 +67,7 @@ def judge_shortages(
     short_at = np.where(really, actual_at, untouched.short_at)
     within = (short_at > 0) & (short_at <= window)
     over = untouched.known >= window
-    inside = np.arange(untouched.left.shape[1]) < window[:, None]
+    inside = np.arange(untouched.left.shape[1]) < (spoke + np.maximum(lead, 1))[:, None]
     low = (inside & (untouched.left < limit[:, None])).any(axis=1)
     label = np.select(
         [np.isnan(available), within & (short_at > lead), within, low, over],

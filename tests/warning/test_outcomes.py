@@ -176,12 +176,15 @@ def test_a_real_shortage_is_one_in_the_replay_too():
 
 
 def test_low_stock_is_judged_by_its_own_limit():
-    """10 on day 4 fall to 5 by day 9: below 6, not below 4; a chain that spoke of a stockout must see one."""
-    for limit, label in ((6.0, "hit"), (4.0, "false")):
+    """10 on day 4 fall to 7 by the end of the lead time, day 7: below 8, not below 7.
+
+    A chain that spoke of a stockout must see one.
+    """
+    for limit, label in ((8.0, "hit"), (7.0, "false")):
         low = alert("a", 4, 5, 10.0, kind="low_stock", threshold=limit)
         assert one([1.0] * DAYS, 15.0, alerts=[low])["outcome"].tolist() == [label]
     raised = [
-        alert("a", 4, 5, 10.0, kind="low_stock", threshold=6.0),
+        alert("a", 4, 5, 10.0, kind="low_stock", threshold=8.0),
         alert("a", 5, 6, 9.0, kind="stockout_risk"),
     ]
     found = one([1.0] * DAYS, 15.0, alerts=raised)
