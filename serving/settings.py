@@ -1,17 +1,15 @@
 """Settings: everything a workspace can be told, from one file, the environment and the command line.
 
-This module owns the names, the defaults and the order in which they are overruled: defaults, forestock.toml,
-FORESTOCK_* variables, arguments. No other module reads the environment or the file. What the file says about
-sources and tables is only passed on, with `env:NAME` replaced by the variable's value.
+This module owns the names, the defaults and the order in which they are overruled: defaults, forestock.toml
+(`serving.settings_file`), FORESTOCK_* variables, arguments. No other module reads the environment.
 """
 
-import difflib
 import os
-import re
-import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -22,33 +20,16 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from ingestion.contracts import TABLES
 from ingestion.errors import Problem
+from serving.settings_file import read_file
+from warning.channels.opening import configured_channels
+from warning.hours import WEEKDAYS, Hours, home_of, read_clock
+from warning.owners import configured_owners
+from warning.routing import Desk, check_approvals
 from warning.rulebook import configured_rules
 from warning.rules import Rule
 
-FILE = Path("forestock.toml")
 PREFIX = "FORESTOCK_"
-VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
-
-# Section of the file → its keys → the settings' names; in the environment a setting has its own name.
-SECTIONS: dict[str, dict[str, str]] = {
-    "workspace": {
-        "folder": "workspace",
-        **{name: name for name in ("period", "week_starts", "country", "currency", "language")},
-    },
-    "service": {name: name for name in ("host", "port", "database_url")},
-    "mlflow": {"tracking_uri": "mlflow_tracking_uri", "signing_key": "mlflow_signing_key"},
-    "forecast": {name: name for name in ("horizon", "levels", "threads", "hidden")},
-    "supply": {
-        "lead_time_days": "default_lead_time_days",
-        "target": "default_target",
-    },
-    "warning": {"preset": "rule_preset", "capacity": "daily_capacity"},
-}
-PASSED_ON = ("sources", *TABLES)
-# With the sources, where `env:NAME` may stand.
-SECRET = ("database_url", "mlflow_tracking_uri", "mlflow_signing_key")
 
 
 class Settings(BaseSettings):
@@ -86,6 +67,12 @@ class Settings(BaseSettings):
     rule_changes: list[dict[str, Any]] = Field(
         default_factory=list, description="a list of tables, each a rule with its name"
     )
+    timezone: str = Field("", description="an IANA time zone, such as Asia/Shanghai")
+    closes: str = Field("18:00", description="the end of a business day, such as 18:00")
+    workdays: tuple[str, ...] = Field(WEEKDAYS[:5], min_length=1, description="English weekdays in a list")
+    owners: dict[str, Any] = Field(default_factory=dict, description="owners by name")
+    channels: dict[str, Any] = Field(default_factory=dict, repr=False, description="channels by name")
+    approvals_channel: str = Field("", description="the name of a channel of kind webhook")
     tables: dict[str, Any] = Field(
         default_factory=dict, repr=False, exclude=True, description="sources and inline tables"
     )
@@ -102,6 +89,26 @@ class Settings(BaseSettings):
         if not all(0 < level < 1 for level in value):
             raise ValueError("every level must lie in (0, 1)")
         return tuple(sorted(set(value)))
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value and value not in available_timezones():
+            raise ValueError("the time zone database has no such zone")
+        return value
+
+    @field_validator("closes")
+    @classmethod
+    def _clock(cls, value: str) -> str:
+        read_clock(value)
+        return value
+
+    @field_validator("workdays")
+    @classmethod
+    def _weekdays(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(WEEKDAYS):
+            raise ValueError(f"weekdays are {', '.join(WEEKDAYS)}")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -133,6 +140,23 @@ class Settings(BaseSettings):
         """Secret that models are signed with, in clear; "" where they are not signed."""
         return self.mlflow_signing_key.get_secret_value()
 
+    @cached_property
+    def desk(self) -> Desk:
+        """Who answers for alerts, by when, and where they are told."""
+        channels = configured_channels(self.channels)
+        hours = Hours(
+            self.timezone or home_of(self.country), self.country, self.workdays, read_clock(self.closes)
+        )
+        return Desk(
+            configured_owners(self.owners, channels),
+            channels,
+            hours,
+            check_approvals(channels, self.approvals_channel),
+            self.currency,
+            self.language,
+            self.daily_capacity,
+        )
+
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The warning rules: the preset with its changes, before what was saved in the store."""
@@ -147,7 +171,7 @@ def read_settings(config: Path | None = None, **arguments: Any) -> Settings:
     Raises Problem naming where a value came from, the value and what to write instead.
     """
     origin: dict[str, str] = {}
-    values, tables = _from_file(config, origin)
+    values, tables = read_file(config, os.environ, origin)
     try:
         environment = EnvSettingsSource(Settings)()
     except SettingsError as error:
@@ -159,82 +183,10 @@ def read_settings(config: Path | None = None, **arguments: Any) -> Settings:
         settings = Settings(**{**values, **environment, **given})
     except ValidationError as error:
         raise Problem(_told(error, origin)) from None
-    _ = settings.rules  # a rule that cannot be meant is refused now, not at the first evaluation
+    # A rule or a channel that cannot be meant is refused now, not at the first evaluation.
+    _ = settings.rules, settings.desk
     # What to load stands in the file alone, where it can be reviewed.
     return settings.model_copy(update={"tables": tables})
-
-
-def _from_file(config: Path | None, origin: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings by name, and sources and tables, as the file gives them; notes where each came from."""
-    if config is None and not FILE.exists():
-        return {}, {}
-    path = config or FILE
-    content = _parse(path)
-    _check_names(path, "the file", content, (*SECTIONS, "rules", *PASSED_ON))
-    values: dict[str, Any] = {}
-    for section, keys in SECTIONS.items():
-        said = content.get(section, {})
-        _check_table(path, section, said)
-        _check_names(path, f"[{section}]", said, tuple(keys))
-        for key, value in said.items():
-            values[keys[key]] = _resolve(value, path, (section, key)) if keys[key] in SECRET else value
-            origin[keys[key]] = f"{path} [{section}] {key}"
-    if "rules" in content:
-        values["rule_changes"], origin["rule_changes"] = content["rules"], f"{path} [[rules]]"
-    if "sources" in content:
-        _check_table(path, "sources", content["sources"])
-        for name, said in content["sources"].items():
-            _check_table(path, f"sources.{name}", said)
-    return values, {name: _resolve(content[name], path, (name,)) for name in PASSED_ON if name in content}
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise Problem(f"{path} does not exist; run `forestock init DIR` to write one") from None
-    except OSError as error:
-        raise Problem(f"{path} cannot be read: {error.strerror}; name a readable file") from None
-    except UnicodeDecodeError as error:
-        raise Problem(f"{path} must be UTF-8, byte {error.start} is not; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise Problem(f"{path} is not TOML: {error}; correct that place") from None
-
-
-def _resolve(value: Any, path: Path, keys: tuple[str, ...]) -> Any:
-    """The same with every `env:NAME` replaced, so that passwords need not stand in the file."""
-    if isinstance(value, dict):
-        return {key: _resolve(item, path, (*keys, key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_resolve(item, path, keys) for item in value]
-    match = VARIABLE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return value
-    if match[1] not in os.environ:
-        raise Problem(f"{path} {'.'.join(keys)} reads {value}, which is not set; set the variable {match[1]}")
-    return os.environ[match[1]]
-
-
-def _check_table(path: Path, name: str, value: object) -> None:
-    if not isinstance(value, dict):
-        raise Problem(
-            f"{path} {name} must be a table, got {value!r}; write it as [{name}] with keys below it"
-        )
-
-
-def _check_names(path: Path, where: str, said: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for key in said:
-        if key in known:
-            continue
-        homes = [f"[{section}]" for section, keys in SECTIONS.items() if key in keys]
-        close = difflib.get_close_matches(key, known, 2)
-        if homes:
-            remedy = f"move it to {' or '.join(homes)}"
-        elif close:
-            remedy = f"did you mean {' or '.join(close)}?"
-        else:
-            remedy = f"known are {', '.join(known)}"
-        raise Problem(f"{path}: {where} has an unknown key {key!r}; {remedy}")
 
 
 def _told(error: ValidationError, origin: Mapping[str, str]) -> str:
