@@ -41,6 +41,11 @@ class Delivered:
     retry: int = 0
     dead: int = 0
 
+    def summary(self) -> dict[str, int]:
+        """The numbers by name, where there are any."""
+        named = {"told": self.sent, "to_tell_again": self.retry, "given_up_telling": self.dead}
+        return {name: number for name, number in named.items() if number}
+
     def __add__(self, other: "Delivered") -> "Delivered":
         return Delivered(self.sent + other.sent, self.retry + other.retry, self.dead + other.dead)
 
@@ -161,20 +166,34 @@ def send_test(desk: Desk, name: str, clock: Clock = utc_now) -> None:
         ) from None
 
 
+def deliver_once(url: str, desk: Desk, clock: Clock = utc_now) -> Delivered:
+    """End snoozes, escalate, and deliver what is due now; what fails waits for the next time.
+
+    url: of the store's database
+    """
+    store = Store.open(url)
+    try:
+        store.responses(desk).pass_time(clock())
+        return Courier(store.outbox, desk, clock=clock).deliver()
+    finally:
+        store.close()
+
+
 @contextmanager
-def delivering(store: Store, desk: Desk, clock: Clock = utc_now) -> Iterator[None]:
-    """Deliver, end snoozes and escalate while the block lasts, in a thread."""
-    stop = threading.Event()
-    thread = threading.Thread(target=keep_delivering, args=(store, desk, stop, clock), daemon=True)
+def deliver_while(url: str, desk: Desk, clock: Clock = utc_now) -> Iterator[None]:
+    """Deliver, end snoozes and escalate in a thread while the block lasts."""
+    store, stop = Store.open(url), threading.Event()
+    thread = threading.Thread(target=_keep_delivering, args=(store, desk, stop, clock), daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join(timeout=5)
+        store.close()
 
 
-def keep_delivering(store: Store, desk: Desk, stop: threading.Event, clock: Clock = utc_now) -> None:
+def _keep_delivering(store: Store, desk: Desk, stop: threading.Event, clock: Clock = utc_now) -> None:
     """Deliver, end snoozes and escalate until `stop` is set; a store out of reach is tried again."""
     courier, responses = Courier(store.outbox, desk, clock=clock), store.responses(desk)
     wait = 0.0

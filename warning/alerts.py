@@ -37,7 +37,6 @@ ALERT_COLUMNS = (
     # item, supplier or source; `about` names the latter two; supplier: who delivers, or is waited for;
     # data_state: known, or why it could not be measured: unknown (nothing counted) or stale
     *("subject", "about", "supplier", "data_state"),
-    "owner",  # who answers for it; missing = whoever answers for the rest
 )
 # What the words and remedies of any subject read beside the alert's own columns.
 CARRIED = tuple(

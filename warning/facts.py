@@ -56,7 +56,7 @@ NOTHING = ("reserved", "inbound", "late")  # what nobody mentions is none
 DATES = ("order_by", "order_arrives_on", "first_expiry_on", "data_as_of")
 WORDS = (
     *("name", "lifecycle", "supplier", "order_kind", "order_supplier", "late_supplier"),
-    *("stale_source", "owner", "data_digest", "model_version"),
+    *("stale_source", "data_digest", "model_version"),
 )
 
 
@@ -80,7 +80,7 @@ COLUMNS: dict[Subject, Columns] = {
             *("lead_time_q50", "lead_time_q90", "positions", "expected_lost_units", "expected_lost_money"),
         ),
         ("data_as_of",),
-        ("name", "owner", "details", "details_zh", "data_digest", "model_version"),
+        ("name", "details", "details_zh", "data_digest", "model_version"),
     ),
     # behind_days: against the newest source; stale: 1 where that is too long; contradictions: series whose
     # figures disagree, of `positions` that it feeds
@@ -91,7 +91,7 @@ COLUMNS: dict[Subject, Columns] = {
             *("expected_lost_units", "expected_lost_money"),
         ),
         ("last", "data_as_of"),
-        ("table", "name", "owner", "details", "details_zh", "data_digest", "model_version"),
+        ("table", "name", "details", "details_zh", "data_digest", "model_version"),
     ),
 }
 

@@ -29,13 +29,16 @@ def run(
     as_of: AsOf = None,
     json: Json = False,
 ) -> None:
-    """The daily job: load → train if due → thresholds → risk → watch."""
+    """The daily job: load → train if due → thresholds → risk → watch, and tell what is new."""
     from serving import pipeline
+    from serving.delivering import deliver_once
 
     settings = settings_of(workspace, config)
     with show.progress() as stage:
         result = pipeline.run(settings, folder, date_of(as_of), stage)
-    show.summary(result.summary(), json)
+        stage("delivering notices")
+        told = deliver_once(settings.database_url.get_secret_value(), settings.desk)
+    show.summary(result.summary() | told.summary(), json)
     if not json:
         show.alerts(result.open)
     if result.quarantined:
@@ -98,6 +101,7 @@ def _serve(
     import uvicorn
 
     from serving.api.app import create_app
+    from serving.delivering import deliver_while
     from serving.doctor import Evidence, open_door
     from serving.jobs import scheduler
     from serving.results import Results
@@ -116,6 +120,7 @@ def _serve(
     first = _left(every, store.ready().snapshot)
     with (
         scheduler(settings, every, first, config=config, as_of=as_of),
+        deliver_while(settings.database_url.get_secret_value(), settings.desk),
         contextlib.suppress(KeyboardInterrupt),  # Ctrl+C is how serving ends
     ):
         server.run(sockets=[place])

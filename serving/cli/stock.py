@@ -79,8 +79,9 @@ def watch(
     as_of: AsOf = None,
     json: Json = False,
 ) -> None:
-    """Evaluate the warnings, once or again and again (exit code 3 when there are alerts)."""
+    """Evaluate the warnings and tell what is new, once or again and again (exit code 3: there are alerts)."""
     from serving import pipeline
+    from serving.delivering import deliver_once, deliver_while
     from serving.walk import Walk
 
     settings = settings_of(workspace, config)
@@ -88,12 +89,15 @@ def watch(
     while True:
         with show.progress() as stage:
             result = pipeline.watch(Walk(settings, date_of(as_of), stage))
-        show.summary(result.summary(), json)
+            stage("delivering notices")
+            told = deliver_once(settings.database_url.get_secret_value(), settings.desk)
+        show.summary(result.summary() | told.summary(), json)
         if not json:
             show.alerts(result.open)
         if pause is None:
             break
-        time.sleep(pause)
+        with deliver_while(settings.database_url.get_secret_value(), settings.desk):
+            time.sleep(pause)
     if len(result.open):
         raise typer.Exit(3)
 
