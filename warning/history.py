@@ -22,7 +22,7 @@ class History:
     wanted: (n, T) units asked for, estimated where the shelf was empty; NaN = nobody knows
     expected: (n, T) units that one who knew season, prices and promotions had to expect; where nobody knows
         it, those asked for
-    on_hand: (n, T) units on the shelf at the end of each period; NaN = nobody knows
+    available: (n, T) units on the shelf at the end of each period, less what was reserved; NaN = nobody knows
     short: (n, T) whether demand went unmet
     seen: (n, T) whether the series was watched with fresh data at the end of each period
     orders: supply orders; due: (k,) period at whose start each was promised or else usual
@@ -35,7 +35,7 @@ class History:
     first: int
     wanted: np.ndarray
     expected: np.ndarray
-    on_hand: np.ndarray
+    available: np.ndarray
     short: np.ndarray
     seen: np.ndarray
     orders: Orders

@@ -46,8 +46,8 @@ class Judgement(NamedTuple):
 def judge(alerts: pd.DataFrame, history: History) -> Judgement:
     """Outcomes of alerts, and how stockouts were announced.
 
-    alerts: alert_id, rule, kind, sku, location, opened_on, resolved_on, on_hand, reserved, threshold,
-        units_at_risk, bound; and lead, review, the periods that held when it opened, where they are known
+    alerts: alert_id, rule, kind, sku, location, opened_on, resolved_on, and threshold, units_at_risk and
+        bound as they were when it opened; lead and review of then, periods, where they are known
     Alerts of a chain share an outcome; `chain` names its first, and rates count that one. time_left and
     needed are whole periods.
     """
@@ -146,11 +146,9 @@ def _placed(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
 
 def _untouched(alerts: pd.DataFrame, history: History, steps: int) -> Untouched:
     row, opened = alerts["series"].to_numpy(), alerts["opened"].to_numpy()
-    available = (alerts["on_hand"] - alerts["reserved"].fillna(0.0)).to_numpy(dtype=float)
     wanted = after(history.wanted, row, opened, steps)
-    return without_action(
-        available, wanted, known_then(history.orders, row, opened, steps), history.backorder[row]
-    )
+    inbound = known_then(history.orders, row, opened, steps)
+    return without_action(history.available[row, opened], wanted, inbound, history.backorder[row])
 
 
 def _of_shortages(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
@@ -162,11 +160,10 @@ def _of_shortages(alerts: pd.DataFrame, history: History) -> pd.DataFrame:
     untouched = _untouched(alerts, history, steps)
     short = np.nan_to_num(after(history.short.astype(float), row, opened, steps)) > 0
     actual_at = np.where(short.any(axis=1), short.argmax(axis=1) + 1, 0)
-    available = (alerts["on_hand"] - alerts["reserved"].fillna(0.0)).to_numpy(dtype=float)
     judged = judge_shortages(
         untouched,
         actual_at,
-        available,
+        history.available[row, opened],
         limit=alerts["limit"].to_numpy(dtype=float),
         spoke=spoke,
         lead=lead,
@@ -249,7 +246,7 @@ def _possible(stockout: tuple[np.ndarray, np.ndarray], history: History) -> np.n
     deadline = np.maximum(first - 1 - history.lead[row], 0)
     steps = int((history.lead + history.review).max(initial=1))
     expected = without_action(
-        history.on_hand[row, deadline],
+        history.available[row, deadline],
         after(history.expected, row, deadline, steps),
         known_then(history.orders, row, deadline, steps, expected=history.due),
         history.backorder[row],

@@ -17,8 +17,9 @@ from warning.steadiness import ENDED, Past
 
 COLUMNS = (
     *("alert_id", "fingerprint", "rule", "rule_version", "kind", "sku", "location", "about", "supplier"),
-    *("tier", "money_at_risk", "opened_on", "resolved_on"),
+    *("tier", "money_at_risk", "opened_on", "resolved_on", "threshold", "bound", "units_at_risk"),
 )
+AT_FIRST = ("opened_on", "threshold", "bound", "units_at_risk")  # as they were when it opened
 COUNTS = ("date", "opened", "open")
 
 
@@ -36,8 +37,8 @@ class Day:
 class Fired:
     """What rules would have done.
 
-    alerts: COLUMNS, one row per alert: its gravest tier, its largest money, NaT resolved_on where it was
-        still open on the last day
+    alerts: COLUMNS, one row per alert: its gravest tier, its largest money, AT_FIRST as they were when it
+        opened, NaT resolved_on where it was still open on the last day
     daily: COUNTS, one row per day: how many began on it, and were open at its end
     """
 
@@ -93,7 +94,7 @@ def _lives(seen: Sequence[pd.DataFrame]) -> pd.DataFrame:
     out = last.assign(
         severity=by["severity"].max(),
         money_at_risk=by["money_at_risk"].max(),
-        opened_on=by["opened_on"].min(),
+        **{name: by[name].first() for name in AT_FIRST},
     )
     out = out.assign(tier=[TIERS[int(place)] for place in out["severity"]]).reset_index()
     out = out.sort_values(["opened_on", "alert_id"], kind="stable")

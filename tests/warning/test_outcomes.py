@@ -34,14 +34,14 @@ def history(
     for name, _, arrived, units in orders:
         if arrived < asked.shape[1]:
             received[names.index(name), arrived] += units
-    on_hand, short = np.zeros(asked.shape), np.zeros(asked.shape, dtype=bool)
+    available, short = np.zeros(asked.shape), np.zeros(asked.shape, dtype=bool)
     for row, name in enumerate(names):
         stock = opening[name]
         for t in range(asked.shape[1]):
             stock += received[row, t]
             short[row, t] = asked[row, t] > stock
             stock = max(stock - asked[row, t], 0.0)
-            on_hand[row, t] = stock
+            available[row, t] = stock
     columns = [np.array(column) for column in zip(*orders, strict=True)] if orders else [np.zeros(0)] * 4
     rows = np.array([names.index(name) for name in columns[0]], dtype=np.int64)
     placed, arrived = (np.asarray(column, dtype=np.int64) for column in columns[1:3])
@@ -52,7 +52,7 @@ def history(
         int(Period("day").index(DAY0)[0]),
         asked,
         asked,
-        on_hand,
+        available,
         short,
         np.ones(asked.shape, dtype=bool),
         Orders(rows, placed, arrived, np.asarray(columns[3], dtype=float)),
@@ -64,9 +64,9 @@ def history(
     )
 
 
-def alert(sku: str, opened: int, ended: int | None, on_hand: float, kind: str = "stockout_risk", **more):
+def alert(sku: str, opened: int, ended: int | None, kind: str = "stockout_risk", **more):
     row = {"alert_id": f"{sku}{opened}{kind[0]}", "rule": kind, "kind": kind, "sku": sku, "location": "shop"}
-    row |= {"opened_on": day(opened), "resolved_on": day(ended), "on_hand": on_hand, "reserved": 0.0}
+    row |= {"opened_on": day(opened), "resolved_on": day(ended)}
     return row | {"threshold": math.nan, "units_at_risk": 5.0, "bound": 0.3} | more
 
 
@@ -105,10 +105,10 @@ def test_the_fixture_worked_by_hand():
     found = judge(
         pd.DataFrame(
             [
-                alert("prevented", 4, 6, 10.0),
-                alert("too_late", 4, 6, 5.0),
-                alert("needless", 4, 6, 30.0),
-                alert("inbound", 4, 6, 4.0),
+                alert("prevented", 4, 6),
+                alert("too_late", 4, 6),
+                alert("needless", 4, 6),
+                alert("inbound", 4, 6),
             ]
         ),
         past,
@@ -137,7 +137,7 @@ def test_the_fixture_worked_by_hand():
 
 def one(wanted: list[float], opening: float, orders=(), due=None, *, alerts=None, **more) -> pd.DataFrame:
     past = history({"a": wanted}, {"a": opening}, list(orders), due)
-    return outcomes(alerts or [alert("a", 4, 6, past.on_hand[0, 4], **more)], past)
+    return outcomes(alerts or [alert("a", 4, 6, **more)], past)
 
 
 @pytest.mark.parametrize(("left", "label"), [(2.0, "late"), (3.0, "hit")])
@@ -150,8 +150,8 @@ def test_a_hit_leaves_at_least_the_lead_time(left, label):
 
 def test_every_day_that_an_alert_stays_open_it_claims_anew():
     """7 left on day 4 are gone on day 12: beyond the 5 days of one day's claim, within those of three."""
-    brief = one([1.0] * DAYS, 12.0, alerts=[alert("a", 4, 5, 7.0)])
-    longer = one([1.0] * DAYS, 12.0, alerts=[alert("a", 4, 8, 7.0)])
+    brief = one([1.0] * DAYS, 12.0, alerts=[alert("a", 4, 5)])
+    longer = one([1.0] * DAYS, 12.0, alerts=[alert("a", 4, 8)])
     assert brief["outcome"].tolist() == ["false"]
     assert longer["outcome"].tolist() == ["hit"]
 
@@ -159,9 +159,11 @@ def test_every_day_that_an_alert_stays_open_it_claims_anew():
 def test_what_lies_ahead_is_pending_and_what_nobody_counted_unjudged():
     known = [1.0] * 8
     assert one(known, 25.0)["outcome"].tolist() == ["pending"]
-    assert one(known, 25.0, alerts=[alert("a", 4, None, 20.0)])["outcome"].tolist() == ["pending"]
-    assert one(known, 25.0, alerts=[alert("a", 4, 6, math.nan)])["outcome"].tolist() == ["unjudged"]
-    supplier = alert("a", 4, 6, 1.0, kind="supplier_late") | {"sku": "", "location": ""}
+    assert one(known, 25.0, alerts=[alert("a", 4, None)])["outcome"].tolist() == ["pending"]
+    past = history({"a": known}, {"a": 25.0})
+    past.available[0, 4] = math.nan
+    assert outcomes([alert("a", 4, 6)], past)["outcome"].tolist() == ["unjudged"]
+    supplier = alert("a", 4, 6, kind="supplier_late") | {"sku": "", "location": ""}
     assert one(known, 25.0, alerts=[supplier])["outcome"].tolist() == ["unjudged"]
 
 
@@ -169,7 +171,7 @@ def test_a_real_shortage_is_one_in_the_replay_too():
     """Shrinkage the records do not show: the replay would last, the shelf did not."""
     past = history({"a": [1.0] * DAYS}, {"a": 15.0})
     past.short[0, 8] = True
-    found = outcomes([alert("a", 4, 6, 10.0)], past)
+    found = outcomes([alert("a", 4, 6)], past)
     assert found["outcome"].tolist() == ["hit"]
     assert found["time_left"].tolist() == [3.0]
     assert not found["prevented"].any()
@@ -181,11 +183,11 @@ def test_low_stock_is_judged_by_its_own_limit():
     A chain that spoke of a stockout must see one.
     """
     for limit, label in ((8.0, "hit"), (7.0, "false")):
-        low = alert("a", 4, 5, 10.0, kind="low_stock", threshold=limit)
+        low = alert("a", 4, 5, kind="low_stock", threshold=limit)
         assert one([1.0] * DAYS, 15.0, alerts=[low])["outcome"].tolist() == [label]
     raised = [
-        alert("a", 4, 5, 10.0, kind="low_stock", threshold=8.0),
-        alert("a", 5, 6, 9.0, kind="stockout_risk"),
+        alert("a", 4, 5, kind="low_stock", threshold=8.0),
+        alert("a", 5, 6, kind="stockout_risk"),
     ]
     found = one([1.0] * DAYS, 15.0, alerts=raised)
     assert found["outcome"].tolist() == ["false", "false"]
@@ -195,9 +197,9 @@ def test_low_stock_is_judged_by_its_own_limit():
 def test_alerts_that_follow_each_other_are_one_warning():
     """Low on day 2, a risk from day 4, out on day 8: told since day 2, six days ahead."""
     story = [
-        alert("a", 2, 4, 5.0, kind="low_stock", threshold=4.0),
-        alert("a", 4, 8, 3.0),
-        alert("a", 8, 12, 0.0, kind="out_of_stock"),
+        alert("a", 2, 4, kind="low_stock", threshold=4.0),
+        alert("a", 4, 8),
+        alert("a", 8, 12, kind="out_of_stock"),
     ]
     found = one([1.0] * DAYS, 8.0, [("a", 10, 12, 30.0)], alerts=story)
     assert found["outcome"].tolist() == ["hit"] * 3
@@ -206,7 +208,7 @@ def test_alerts_that_follow_each_other_are_one_warning():
 
 
 def test_what_opens_with_the_stockout_comes_late():
-    found = one([1.0] * DAYS, 5.0, alerts=[alert("a", 5, 9, 0.0, kind="out_of_stock")])
+    found = one([1.0] * DAYS, 5.0, alerts=[alert("a", 5, 9, kind="out_of_stock")])
     assert found["outcome"].tolist() == ["late"]
     assert found["time_left"].tolist() == [0.0]
 
@@ -216,7 +218,7 @@ def test_a_late_delivery_could_not_be_foreseen():
     orders = [("a", 2, 12, 8.0)]
     for due, possible in ((7, False), (12, True)):
         past = history({"a": [1.0] * DAYS}, {"a": 9.0}, orders, [due])
-        first = judge(pd.DataFrame([alert("a", 15, None, 3.0)]), past).outcomes.iloc[1]
+        first = judge(pd.DataFrame([alert("a", 15, None)]), past).outcomes.iloc[1]
         assert (first["outcome"], first["opened_on"], first["avoidable"]) == ("missed", day(9), possible)
     shares = rates(np.array(["hit", "missed"]), np.array([False, False]))
     assert shares["missed_rate"] == 0.0
@@ -224,7 +226,7 @@ def test_a_late_delivery_could_not_be_foreseen():
 
 def test_what_an_earlier_alert_told_in_time_is_not_missed_by_a_later_one():
     """Told on day 3 that day 9 is short, ordered on day 5, due on day 8, not come: that of day 7 is late."""
-    story = [alert("a", 3, 5, 5.0), alert("a", 7, 12, 1.0)]
+    story = [alert("a", 3, 5), alert("a", 7, 12)]
     found = one([1.0] * DAYS, 9.0, [("a", 5, 12, 20.0)], due=[8], alerts=story)
     assert found["outcome"].tolist() == ["hit", "late"]
     assert found["avoidable"].tolist() == [False, False]
@@ -237,7 +239,7 @@ def test_a_surplus_is_judged_by_what_is_left_of_it():
     """30 on day 4 with 10 too many; five days later 25 or 4 are left: most of the ten, or little."""
     for daily, label in ((1.0, "hit"), (5.2, "false")):
         past = history({"a": [daily] * DAYS}, {"a": 30.0 + 5 * daily})
-        over = alert("a", 4, 9, 30.0, kind="overstock", units_at_risk=10.0)
+        over = alert("a", 4, 9, kind="overstock", units_at_risk=10.0)
         assert outcomes([over], past)["outcome"].tolist() == [label]
 
 
@@ -249,16 +251,16 @@ def test_an_expiry_is_judged_by_what_would_have_expired():
         columns=["sku", "location", "as_of", "lot", "quantity", "expires"],
     )
     past = History(**{**vars(past), "lots": lots})
-    found = outcomes([alert("a", 4, 9, 13.0, kind="expiry")], past)
+    found = outcomes([alert("a", 4, 9, kind="expiry")], past)
     assert found["outcome"].tolist() == ["hit"]
     assert found["time_left"].tolist() == [7.0]
     assert found["prevented"].tolist() == [True]
     busy = History(**{**vars(past), "wanted": np.full((1, DAYS), 3.0)})
-    assert outcomes([alert("a", 4, 9, 13.0, kind="expiry")], busy)["outcome"].tolist() == ["false"]
+    assert outcomes([alert("a", 4, 9, kind="expiry")], busy)["outcome"].tolist() == ["false"]
 
 
 def test_a_verdict_with_a_reason_overrules_the_whole_chain():
-    story = [alert("a", 2, 4, 5.0, kind="low_stock", threshold=4.0), alert("a", 4, 8, 3.0)]
+    story = [alert("a", 2, 4, kind="low_stock", threshold=4.0), alert("a", 4, 8)]
     past = history({"a": [1.0] * DAYS}, {"a": 8.0})
     computed = judge(pd.DataFrame(story), past).outcomes
     rows = [
