@@ -50,9 +50,17 @@ class Silence:
 
 
 def make_silence(
-    selector: Mapping[str, Any], reason: str, author: str, starts_at: datetime, ends_at: datetime
+    selector: Mapping[str, Any],
+    reason: str,
+    author: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    name: str | None = None,
 ) -> Silence:
-    """A new silence; Problem where it has no reason or no end, or speaks of nothing that alerts have."""
+    """A new silence, under a name of its own where none is given.
+
+    Problem where it has no reason or no end, or speaks of nothing that alerts have.
+    """
     if not selector:
         raise Problem(
             'a silence must say of what, got {}; write location = "S1", rule = "overstock" or the like'
@@ -74,7 +82,7 @@ def make_silence(
             f"a silence must end within {LONGEST_DAYS} days after it starts ({starts_at:%Y-%m-%d %H:%M}), "
             f"got {ends_at:%Y-%m-%d %H:%M}; name an end in between"
         )
-    return Silence(uuid.uuid4().hex, chosen, reason.strip(), author.strip(), starts_at, ends_at)
+    return Silence(name or uuid.uuid4().hex, chosen, reason.strip(), author.strip(), starts_at, ends_at)
 
 
 def covering(alerts: pd.DataFrame, silences: Sequence[Silence], at: datetime) -> np.ndarray:

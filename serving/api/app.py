@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ingestion.errors import Problem
-from serving.api import what_if
+from serving.api import rule_routes, watch_routes, what_if
 from serving.api.edge import Edge, log_requests, names_of
 from serving.api.health import make_health
 from serving.api.metrics import Metrics
@@ -30,6 +30,7 @@ TAGS = [
     {"name": "demand", "description": "What will be asked for."},
     {"name": "stock", "description": "Levels, risk and what to order."},
     {"name": "alerts", "description": "What needs a person."},
+    {"name": "rules", "description": "What is watched, and what nobody wants to hear of."},
     {"name": "operation", "description": "For those who run the service."},
 ]
 
@@ -63,9 +64,11 @@ def create_app(
         docs_url=None,  # its pages load scripts from elsewhere, which the service's own policy forbids
         redoc_url=None,
     )
-    app.state.service = Service(store, results, today, standby)
+    app.state.service = Service(store, results, today, standby, settings)
     app.include_router(router)
     app.include_router(what_if.router)
+    app.include_router(watch_routes.router)
+    app.include_router(rule_routes.router)
     app.include_router(make_health(store, metrics))
     pages.install(app)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.formats import Format
 from serving.results import Results
+from serving.settings import Settings
 from serving.standby import Standby
 from serving.store.store import Store
 
@@ -20,12 +21,14 @@ class Service:
 
     today: the business date, asked for at each request
     standby: answers what-ifs
+    settings: of the workspace
     """
 
     store: Store
     results: Results
     today: Callable[[], date]
     standby: Standby
+    settings: Settings
 
 
 def _service(request: Request) -> Service:

@@ -6,6 +6,7 @@ import pandas as pd
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ingestion.warehouse import Warehouse
 from serving.api.formats import (
     chosen_format,
     entity_tag,
@@ -21,6 +22,7 @@ from serving.api.questions import Asked, AskedAlerts, AskedForecasts, AskedPlan,
 from serving.api.schemas import AlertLife, AlertPage, ForecastPage, PlanPage, RiskPage, ThresholdPage
 from serving.results import to_records
 from serving.store.alerts import AlertFilter
+from serving.store.snapshots import Snapshot
 from serving.store.store import CHUNK
 
 WRONG = {
@@ -64,7 +66,7 @@ def thresholds(request: Request, ask: Asked, here: Here) -> Response:
     valid_until = here.store.valid_until(snapshot)
     degraded = valid_until is not None and valid_until < here.today()
     tag = entity_tag(snapshot.thresholds_digest, snapshot.as_of, degraded, form, ask.model_dump())
-    headers = _headers(tag) | {"Forestock-Degraded": str(degraded).lower()}
+    headers = headers_of(tag, here, snapshot) | {"Forestock-Degraded": str(degraded).lower()}
     if is_known(request, tag):
         return not_modified(headers)
     if form != "json":
@@ -124,6 +126,17 @@ def _large(request: Request, here: Service, name: str, ask: Question) -> Respons
         return stream_response(here.results.stream(name, as_of, run=run, **place), form, headers)
     page = here.results.page(name, as_of, run=run, **place, limit=ask.limit, cursor=ask.cursor)
     return page_response(page, headers, as_of=as_of.date())
+
+
+def headers_of(tag: str, here: Service, snapshot: Snapshot) -> dict[str, str]:
+    """As for every answer, and of which run it is, up to which business date, and what day it is here."""
+    period = Warehouse(here.settings.workspace / "warehouse").period
+    return _headers(tag) | {
+        "Forestock-Snapshot": snapshot.content_digest,
+        "Forestock-As-Of": snapshot.as_of.isoformat(),
+        "Forestock-Business-Date": period.end(pd.Timestamp(snapshot.as_of)).date().isoformat(),
+        "Forestock-Today": here.today().isoformat(),
+    }
 
 
 def _headers(tag: str | None = None) -> dict[str, str]:

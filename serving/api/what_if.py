@@ -4,18 +4,15 @@ A POST because it has a body; it changes nothing, so that it needs no Idempotenc
 """
 
 import datetime as dt
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import pandas as pd
-from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import Message, Receive
 
 from forecasting.cumulative import CumulativeDemand
+from serving.api.bodies import Bounded
 from serving.api.formats import json_response
 from serving.api.problems import ProblemOut
 from serving.api.questions import Here
@@ -26,7 +23,6 @@ from serving.results import to_records
 from serving.standby import MOST_SERIES, Place
 from serving.what_if import given_plans
 
-MOST_BYTES = 2**18  # of a question
 MOST_ROWS = 500  # of plans in a question
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 Cell = str | float | bool | None
@@ -93,34 +89,6 @@ class WhatIfOut(BaseModel):
     model_version: str
     notes: list[str] = Field(description="What of the plans was passed over.")
     data: list[WhatIfRow]
-
-
-class Bounded(APIRoute):
-    """A route that reads no more than MOST_BYTES of a question."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The usual handler behind a counted body."""
-        handle = super().get_route_handler()
-
-        async def bounded(request: Request) -> Response:
-            return await handle(Request(request.scope, _counted(request.receive)))
-
-        return bounded
-
-
-def _counted(receive: Receive) -> Receive:
-    """The same messages; 413 once their bodies together are too large."""
-    seen = 0
-
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > MOST_BYTES:
-            raise HTTPException(413, f"a question must have at most {MOST_BYTES // 1024} KiB")
-        return message
-
-    return counted
 
 
 MORE: dict[int | str, dict[str, Any]] = {

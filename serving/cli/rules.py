@@ -116,8 +116,8 @@ def preview_rules(
     json: Json = False,
 ) -> None:
     """What changed rules would have fired over the last days, against those in force; nothing is saved."""
-    from serving.hindsight import look_back_over
-    from serving.results import write_table
+    from serving.hindsight import all_days, kept_days
+    from serving.results import Results, write_table
     from serving.store.store import Store
     from warning.preview import preview
     from warning.rulebook import changed, read_rules
@@ -128,7 +128,12 @@ def preview_rules(
         now = store.rules(settings.rules).in_force(_day(None, settings, store))
         wanted = changed(now, read_rules(file))
         with show.progress() as stage:
-            seen = look_back_over(settings, store, days, stage, compute=not stored)
+            results = Results(settings.workspace / "results")
+            seen = (
+                kept_days(settings, store, results, days)
+                if stored
+                else all_days(settings, store, days, stage)
+            )
             stage("trying the rules")
             found = preview(wanted, now, seen.days)
     finally:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from serving.store import audit, drafts, outbox, silences, standing
+from serving.store import audit, drafts, outbox, standing
 from serving.store.paging import Page, read_cursor, write_cursor
 from serving.store.rows import BATCH, add, fetch, plain, to_frame, to_rows
 from serving.store.schema import UNRESOLVED, alerts, positions, snapshots
@@ -169,7 +169,7 @@ def _attend(
         return []
     frame = pd.DataFrame([[row.get(name) for name in WEIGHED] for row in live.values()], columns=[*WEIGHED])
     today = today or max(row["updated_on"] for row in live.values())
-    active = silences.active(connection, at)
+    active = standing.active_silences(connection, at)
     found = worklist.attend(frame, active, desk.capacities, today, at)
     changed: list[dict[str, Any]] = []
     events = []

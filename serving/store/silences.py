@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from ingestion.errors import Problem
 from serving.store.database import reading, writing
+from serving.store.lifecycle import KeyReusedError
 from serving.store.schema import silences
+from serving.store.standing import silence_of
 from warning.silences import Silence
 
 
@@ -21,11 +23,24 @@ class Silences:
         self._engine = engine
 
     def add(self, silence: Silence, at: datetime) -> Silence:
-        """Keep a new silence."""
+        """Keep a new silence; one of the same name and content is given as it is."""
         row = {**vars(silence), "selector": {k: list(v) for k, v in silence.selector.items()}}
         with writing(self._engine) as connection:
-            connection.execute(insert(silences).values(**row, created_at=at))
-        return silence
+            this = silences.c.silence_id == silence.silence_id
+            found = connection.execute(select(silences).where(this)).one_or_none()
+            if found is None:
+                connection.execute(insert(silences).values(**row, created_at=at))
+                return silence
+            known = silence_of(found._mapping)
+            if (known.selector, known.reason, known.author) != (
+                silence.selector,
+                silence.reason,
+                silence.author,
+            ):
+                raise KeyReusedError(
+                    "this key came with another silence before; choose a new Idempotency-Key"
+                )
+            return known
 
     def end(self, silence_id: str, at: datetime) -> Silence:
         """End a silence now; one that is over stays as it is. UnknownSilenceError where there is none."""
@@ -36,9 +51,9 @@ class Silences:
                 raise UnknownSilenceError(
                     f"there is no silence {silence_id!r}; list them: forestock silences list"
                 )
-            ends = min(_silence(found._mapping).ends_at, at)
+            ends = min(silence_of(found._mapping).ends_at, at)
             connection.execute(update(silences).where(this).values(ends_at=ends))
-            return _silence({**found._mapping, "ends_at": ends})
+            return silence_of({**found._mapping, "ends_at": ends})
 
     def list(self, at: datetime | None = None) -> list[Silence]:
         """All silences, or those that are not over at a moment; the last to end first."""
@@ -46,17 +61,4 @@ class Silences:
         if at is not None:
             query = query.where(silences.c.ends_at > at)
         with reading(self._engine) as connection:
-            return [_silence(row._mapping) for row in connection.execute(query)]
-
-
-def active(connection: Connection, at: datetime) -> list[Silence]:
-    """The silences that hold at a moment, oldest first: of several the first is named."""
-    query = select(silences).where(silences.c.starts_at <= at, silences.c.ends_at > at)
-    rows = connection.execute(query.order_by(silences.c.created_at, silences.c.silence_id))
-    return [_silence(row._mapping) for row in rows]
-
-
-def _silence(row: object) -> Silence:
-    values = dict(row)  # type: ignore[call-overload]
-    values.pop("created_at")
-    return Silence(**{**values, "selector": {k: tuple(v) for k, v in values["selector"].items()}})
+            return [silence_of(row._mapping) for row in connection.execute(query)]

@@ -122,6 +122,12 @@ def of_date(connection: Connection, as_of: date) -> Snapshot | None:
     return Snapshot(**found._mapping) if found else None
 
 
+def dates_since(connection: Connection, first: date) -> list[date]:
+    """as_of of all snapshots from a date on, each once, the oldest first."""
+    query = select(snapshots.c.as_of).distinct().where(snapshots.c.as_of >= first)
+    return sorted(connection.execute(query).scalars())
+
+
 def all_rows(
     connection: Connection, table: Table, snapshot: Snapshot, limit: int | None = None
 ) -> pd.DataFrame:

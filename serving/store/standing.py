@@ -1,11 +1,11 @@
 """Standing: what an evaluation must remember of the ones before, beside the alerts that are open.
 
-Breaches that have not lasted long enough, alerts that ended lately, and what rules in shadow have open. Each
-evaluation replaces the pending breaches by its own.
+Breaches that have not lasted long enough, alerts that ended lately, what rules in shadow have open, and who
+wants quiet. Each evaluation replaces the pending breaches by its own.
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -18,9 +18,11 @@ from serving.store.schema import (
     alerts,
     pending_breaches,
     shadow_alerts,
+    silences,
 )
 from warning.engine import Changes, Decision, Shadow
 from warning.rules import Rule
+from warning.silences import Silence
 from warning.steadiness import ENDED, PENDING, Past
 
 
@@ -108,3 +110,17 @@ def _ended(connection: Connection, table: Table, since: date) -> pd.DataFrame:
     columns = [table.c[name] for name in ENDED]
     query = select(*columns).where(table.c.resolved_on >= since)
     return fetch(connection, query.order_by(table.c.alert_id), columns)
+
+
+def active_silences(connection: Connection, at: datetime) -> list[Silence]:
+    """The silences that hold at a moment, oldest first: of several the first is named."""
+    query = select(silences).where(silences.c.starts_at <= at, silences.c.ends_at > at)
+    rows = connection.execute(query.order_by(silences.c.created_at, silences.c.silence_id))
+    return [silence_of(row._mapping) for row in rows]
+
+
+def silence_of(row: object) -> Silence:
+    """A silence from its row."""
+    values = dict(row)  # type: ignore[call-overload]
+    values.pop("created_at")
+    return Silence(**{**values, "selector": {k: tuple(v) for k, v in values["selector"].items()}})

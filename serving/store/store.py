@@ -157,6 +157,11 @@ class Store:
             raise Empty("nothing has been published yet; run: forestock run")
         return found
 
+    def dates_since(self, first: date) -> list[date]:
+        """as_of of the runs that published facts, from a date on, the oldest first."""
+        with reading(self._engine) as connection:
+            return snapshots.dates_since(connection, first)
+
     def facts_of(self, as_of: pd.Timestamp) -> tuple[Snapshot, pd.DataFrame] | None:
         """The facts that the last run of a date published, with its snapshot; None where none did."""
         with reading(self._engine) as connection:
@@ -247,6 +252,19 @@ class Store:
         """
         snapshot = of or self.watched(sku, location, cursor)
         return self._page(thresholds, snapshot, {"sku": sku, "location": location}, limit, cursor)
+
+    def positions(
+        self,
+        sku: str | None = None,
+        location: str | None = None,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        of: Snapshot | None = None,
+    ) -> Page:
+        """What the rules saw; `of` as for thresholds."""
+        snapshot = of or self.watched(sku, location, cursor)
+        return self._page(positions, snapshot, {"sku": sku, "location": location}, limit, cursor)
 
     def orders(
         self,
