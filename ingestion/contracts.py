@@ -234,10 +234,13 @@ POLICIES = Contract(
         _choice("unmet", True, "backorder", "lost"),
         Field("overstock_factor", "number", above=0),
         _text("tiers"),
+        _date("valid_from"),
+        _date("valid_until"),
     ),
-    keys=("selector",),
+    keys=("selector", "valid_from", "valid_until"),
     master=True,
     row_rules=(
+        _in_order("valid_from", "valid_until"),
         RowRule(
             "is needed by this measure",
             "give the target to reach, such as 0.95",

@@ -66,6 +66,8 @@ COLUMNS: dict[str, str] = {
     "event": "holiday eventname 事件 节日",
     "start": "startdate from begin 开始日期 起始日期",
     "end": "enddate to until 结束日期 截止日期",
+    "valid_from": "validfrom effectivefrom 生效日期 生效日",
+    "valid_until": "validuntil validto effectiveto 失效日 有效期至",
 }
 
 TABLES_BY_FILE: dict[str, str] = {

@@ -14,6 +14,7 @@ import pandas as pd
 from ingestion.errors import DataError
 from ingestion.periods import Period
 from optimization.classes import PREFIX
+from optimization.validity import in_force
 
 log = logging.getLogger(__name__)
 MEASURES = ("cycle_service", "fill_rate", "cost")
@@ -41,7 +42,11 @@ class Defaults:
 
 
 def set_targets(
-    supply: pd.DataFrame, policies: pd.DataFrame | None, period: Period, defaults: Defaults | None = None
+    supply: pd.DataFrame,
+    policies: pd.DataFrame | None,
+    period: Period,
+    defaults: Defaults | None = None,
+    on: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """The policy of each row of `supply`, with its costs filled in.
 
@@ -50,13 +55,14 @@ def set_targets(
     policies: selector is a sku, a category, a location, a class or *; the most specific one wins, in this
         order; "sku:…", "category:…" and "location:…" name the dimension where a word is used in two. A
         class is always written as "class:AX", "class:A" or "class:X" (`classes`), the pair before one letter
+    on: date on which the policies must hold (`validity`); None takes only those without dates
     holding_cost: money per unit and period; from the rate and unit cost where not given
     shortage_cost: money per unit short; else the margin, the price or the unit cost; 0 if all are unknown
     target: for `cost` the newsvendor level, where both costs are known; else the default cycle service
     A selector that fits no row, and rows whose costs are unknown, are logged: neither stops the others.
     """
     defaults = defaults or Defaults()
-    chosen = _chosen(supply, policies)
+    chosen = _chosen(supply, None if policies is None else in_force(policies, on))
     out = pd.DataFrame({"selector": chosen["selector"].fillna("default")})
     rate = chosen["holding_rate"].fillna(defaults.holding_rate)
     holding = chosen["holding_cost"].fillna(rate * supply["unit_cost"].to_numpy() * period.days / 365.25)

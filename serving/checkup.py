@@ -40,6 +40,7 @@ def findings(settings: Settings, as_of: pd.Timestamp | None, today: pd.Timestamp
         period_days=warehouse.period.days,
         demand_first=warehouse.first_date(),
         demand_last=warehouse.last_date(),
+        policies=warehouse.read("policies", as_of),
     )
     evidence = _published(_model(evidence, settings, as_of or warehouse.last_date()), settings)
     data = [

@@ -9,9 +9,11 @@ from typing import Literal
 
 import pandas as pd
 
+from optimization.validity import expired
 from warning.rules import Rule
 
 Severity = Literal["error", "warning", "note"]
+NAMED = 5  # things that one finding names
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NEEDED = {
     "demand": ("nothing can be forecast", "load sales or consumption as the table demand"),
@@ -59,6 +61,7 @@ class Evidence:
     rules: warning rules in force
     host: where the service listens
     horizon_end: last date that is forecast; holidays_until: last date with known holidays
+    policies: policies as loaded
     workspace_mode: permission bits of the workspace folder; workspace_writable: whether it can be written
     """
 
@@ -76,6 +79,7 @@ class Evidence:
     host: str | None = None
     horizon_end: pd.Timestamp | None = None
     holidays_until: pd.Timestamp | None = None
+    policies: pd.DataFrame | None = None
     workspace_mode: int | None = None
     workspace_writable: bool | None = None
     limits: Limits = field(default_factory=Limits)
@@ -194,6 +198,20 @@ def unknown_holidays(evidence: Evidence) -> list[Finding]:
     return [Finding("note", "the horizon passes the known holidays", value, remedy)]
 
 
+def expired_policies(evidence: Evidence) -> list[Finding]:
+    """Overrides whose time is over: the rule below them holds again."""
+    if evidence.policies is None:
+        return []
+    over = expired(evidence.policies, evidence.today)
+    if over.empty:
+        return []
+    days = pd.DatetimeIndex(over["valid_until"])
+    shown = [f"{name} until {day.date()}" for name, day in zip(over["selector"], days, strict=True)]
+    value = ", ".join(shown[:NAMED]) + (f" and {len(shown) - NAMED} more" if len(shown) > NAMED else "")
+    remedy = "take these rows out of policies, or give a later valid_until; the rule below them holds now"
+    return [Finding("note", "policies have expired", value, remedy)]
+
+
 def workspace_permissions(evidence: Evidence) -> list[Finding]:
     """A workspace that cannot be written, or that everybody can change."""
     found = []
@@ -218,6 +236,7 @@ CHECKS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     one_sided_rules,
     open_door,
     unknown_holidays,
+    expired_policies,
     workspace_permissions,
 )
 

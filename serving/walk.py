@@ -231,8 +231,12 @@ class Walk:
     @cached_property
     def targets(self) -> pd.DataFrame:
         """What each series is held for, row by row as demand."""
+        return self.targets_on(self.period.end(self.as_of) + pd.Timedelta(days=1))
+
+    def targets_on(self, date: pd.Timestamp) -> pd.DataFrame:
+        """The same by the policies that hold on a date."""
         defaults = Defaults(target=self.settings.default_target)
-        told = set_targets(self.supply, self.tables["policies"], self.period, defaults)
+        told = set_targets(self.supply, self.tables["policies"], self.period, defaults, date)
         return settle_targets(self.demand, self.supply, self.lead_times, told)
 
     @cached_property

@@ -78,6 +78,15 @@ def test_what_nobody_looked_at_is_not_reported():
         ),
         ({"host": "0.0.0.0"}, "error", ["without authentication", "0.0.0.0", "127.0.0.1"]),
         ({"horizon_end": ago(-61)}, "note", ["passes the known holidays", "2024-07-31", "plans"]),
+        (
+            {
+                "policies": pd.DataFrame(
+                    {"selector": ["tea", "rice", "*"], "valid_until": [ago(1), ago(0), pd.NaT]}
+                )
+            },
+            "note",
+            ["policies have expired", "tea until 2024-05-30", "rule below"],
+        ),
         ({"workspace_writable": False}, "error", ["cannot be written", "right to write"]),
         ({"workspace_mode": 0o40777}, "error", ["every account", "0o777", "chmod o-w"]),
     ],
