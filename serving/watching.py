@@ -19,7 +19,7 @@ from warning.alerts import rank
 from warning.engine import Decision, evaluate
 from warning.facts import KEYS
 from warning.owners import Owner, check_columns, owners_of
-from warning.worklist import QUEUED, SILENCED
+from warning.worklist import NOW, QUEUED, SILENCED
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,11 @@ class Watched:
     shadow: int = 0
     degraded: str = ""
 
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The open alerts that their owners are brought."""
+        return self.open[self.open["attention"] == NOW] if "attention" in self.open else self.open
+
     def attention(self, kind: str) -> int:
         """How many of the open alerts get this attention."""
         return int((self.open["attention"] == kind).sum()) if "attention" in self.open else 0
@@ -80,7 +85,7 @@ class Watched:
             **({"degraded": self.degraded} if self.degraded else {}),
             "worst": [
                 {key: str(row[key]) for key in ("tier", "sku", "location", "title", "reason", "remedy")}
-                for row in self.open.head(3).to_dict("records")
+                for row in self.shown.head(3).to_dict("records")
             ],
         }
 

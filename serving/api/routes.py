@@ -135,6 +135,7 @@ def headers_of(tag: str, here: Service, snapshot: Snapshot) -> dict[str, str]:
         "Forestock-Snapshot": snapshot.content_digest,
         "Forestock-As-Of": snapshot.as_of.isoformat(),
         "Forestock-Business-Date": period.end(pd.Timestamp(snapshot.as_of)).date().isoformat(),
+        "Forestock-Period": period.name,
         "Forestock-Today": here.today().isoformat(),
     }
 

@@ -40,10 +40,10 @@ def run(
         told = deliver_once(settings.database_url.get_secret_value(), settings.desk)
     show.summary(result.summary() | told.summary(), json)
     if not json:
-        show.alerts(result.open)
+        show.alerts(result.shown)
     if result.quarantined:
         raise typer.Exit(4)
-    if len(result.open):
+    if len(result.shown):
         raise typer.Exit(3)
 
 
@@ -84,7 +84,7 @@ def demo(
     show.summary(result.summary(), json)
     if not json:
         show.words.print("\nThe three worst:")
-        show.alerts(result.open, 3)
+        show.alerts(result.shown, 3)
     if not no_serve:
         # The simulated business lives on the day after its data, whatever the calendar says.
         morning = (result.as_of + pd.Timedelta(days=1)).date()

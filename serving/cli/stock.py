@@ -1,12 +1,18 @@
 """Commands about stock: thresholds, risk, plan, suppliers, watch."""
 
 import time
-from typing import Annotated
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from serving.cli import show
 from serving.cli.options import AsOf, Config, Json, Out, Workspace, date_of, seconds_of, settings_of
+from serving.settings import Settings
+
+if TYPE_CHECKING:  # it takes seconds to import
+    from serving.watching import Watched
 
 
 def thresholds(
@@ -74,32 +80,70 @@ def suppliers(
 
 def watch(
     every: Annotated[str | None, typer.Option(help="Repeat, such as 1h, 30m or 1d.")] = None,
+    api: Annotated[
+        str | None, typer.Option(help="Address of a service to fetch everything from: http://HOST:PORT.")
+    ] = None,
     workspace: Workspace = None,
     config: Config = None,
     as_of: AsOf = None,
     json: Json = False,
 ) -> None:
     """Evaluate the warnings and tell what is new, once or again and again (exit code 3: there are alerts)."""
-    from serving import pipeline
-    from serving.delivering import deliver_once, deliver_while
-    from serving.walk import Walk
+    from ingestion.errors import Problem, UsageProblem
+    from serving.delivering import deliver_while
 
+    if api is not None and as_of is not None:
+        raise UsageProblem("--as-of looks back in one's own data, not with --api; leave one of them out")
     settings = settings_of(workspace, config)
-    pause = seconds_of(every) if every else None
+    if every is None:
+        if len(_watch_once(settings, api, as_of, json).shown):
+            raise typer.Exit(3)
+        return
+    pause = seconds_of(every)
     while True:
-        with show.progress() as stage:
-            result = pipeline.watch(Walk(settings, date_of(as_of), stage))
-            stage("delivering notices")
-            told = deliver_once(settings.database_url.get_secret_value(), settings.desk)
-        show.summary(result.summary() | told.summary(), json)
-        if not json:
-            show.alerts(result.open)
-        if pause is None:
-            break
+        try:
+            _watch_once(settings, api, as_of, json)
+        except Problem as problem:
+            # What is out of reach now may be back the next time.
+            show.words.print(f"✗ not evaluated: {problem}", style="red", markup=False, highlight=False)
         with deliver_while(settings.database_url.get_secret_value(), settings.desk):
             time.sleep(pause)
-    if len(result.open):
-        raise typer.Exit(3)
+
+
+def _watch_once(settings: Settings, api: str | None, as_of: str | None, json: bool) -> "Watched":
+    from serving.delivering import deliver_once
+
+    with show.progress() as stage:
+        result = _evaluate(settings, api, as_of, stage)
+        stage("delivering notices")
+        told = deliver_once(settings.database_url.get_secret_value(), settings.desk)
+    show.summary(result.summary() | told.summary(), json)
+    if not json:
+        show.alerts(result.shown)
+    return result
+
+
+def _evaluate(
+    settings: Settings, api: str | None, as_of: str | None, stage: Callable[[str], None]
+) -> "Watched":
+    """One evaluation, of the workspace's own data or of what a service tells."""
+    from serving import pipeline
+    from serving.store.store import Store
+    from serving.upstream import Upstream
+    from serving.walk import Walk
+    from serving.watching import keep_watch
+
+    if api is None:
+        return pipeline.watch(Walk(settings, date_of(as_of), stage))
+    stage(f"asking {api}")
+    now = datetime.now(UTC)
+    seen = Upstream(api, settings.workspace / "upstream").see(now)
+    stage("evaluating warnings")
+    store = Store.open(settings.database_url.get_secret_value())
+    try:
+        return keep_watch(store, seen, settings, now)
+    finally:
+        store.close()
 
 
 COMMANDS = (thresholds, risk, plan, suppliers, watch)
