@@ -154,6 +154,17 @@ def is_heard_by(desk: Desk, channel: Channel, owner: str) -> bool:
     return channel.name in named if named else channel.name != desk.approvals
 
 
+def unheard(desk: Desk, owner: str) -> dict[str, str]:
+    """Channels on which an owner hears nothing at all, each with the reason."""
+    named = desk.owners[owner].channels if owner in desk.owners else ()
+    usual = f"{owner} is told on {', '.join(named)}; add it to owners.{owner}.channels" if named else ""
+    return {
+        channel.name: usual or "it takes approvals alone; set everything = true for more"
+        for channel in desk.channels.values()
+        if not is_heard_by(desk, channel, owner)
+    }
+
+
 def _against(channel: Channel, event: str, alert: Mapping[str, Any], at: datetime) -> str:
     """Why a channel does not carry an event; "" where it does."""
     until = alert.get("snoozed_until")

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ingestion.errors import Problem
-from serving.api import rule_routes, watch_routes, what_if
+from serving.api import alert_routes, approvals, rule_routes, watch_routes, what_if
 from serving.api.edge import Edge, log_requests, names_of
 from serving.api.health import make_health
 from serving.api.metrics import Metrics
@@ -69,6 +69,8 @@ def create_app(
     app.include_router(what_if.router)
     app.include_router(watch_routes.router)
     app.include_router(rule_routes.router)
+    app.include_router(alert_routes.router)
+    app.include_router(approvals.router)
     app.include_router(make_health(store, metrics))
     pages.install(app)
 

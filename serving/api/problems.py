@@ -16,16 +16,25 @@ from ingestion.errors import DataError, Problem
 from serving.results import Absent, Lost, to_records
 from serving.standby import Busy, Outdated
 from serving.store.database import Unavailable
+from serving.store.drafts import IllegalDecisionError
+from serving.store.lifecycle import KeyReusedError, UnknownAlertError
 from serving.store.paging import BadCursor
 from serving.store.store import Empty, Missing
 from serving.what_if import RejectedError
+from warning.channels.webhooks import UnsignedError
+from warning.lifecycle import IllegalStepError
 
 # Where the store is and why it fails is for those who run the service: they find it in the log.
 OUT_OF_REACH = "the store is out of reach; try again in a minute, the service's log says why"
 # The more specific kind first; `Problem` itself is anything else that the asker can mend.
 STATUS: tuple[tuple[type[Problem], int], ...] = (
     (Missing, 404),
+    (UnknownAlertError, 404),
     (Absent, 404),
+    (UnsignedError, 401),
+    (IllegalStepError, 409),
+    (IllegalDecisionError, 409),
+    (KeyReusedError, 422),
     (BadCursor, 400),
     (Empty, 503),
     (Busy, 503),

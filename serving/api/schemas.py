@@ -81,7 +81,14 @@ class AlertOut(Row):
     rule: str
     rule_version: int
     tier: str = Field(description="notice, warning or critical.")
-    state: str
+    state: str = Field(description="open, acknowledged, acted, resolved or reviewed.")
+    owner: str | None = Field(None, description="Who answers for it.")
+    deadline: dt.datetime | None = Field(None, description="By when.")
+    snoozed_until: dt.datetime | None = Field(None, description="Until when nobody is told of it.")
+    about: str = Field(description="The supplier or source it is about; empty for an item.")
+    supplier: str | None = Field(description="Who delivers: with the location, what belongs together.")
+    attention: str | None = Field(description="now, queued (beyond the owner's capacity) or silenced.")
+    data_state: str | None = Field(description="known, or why it cannot be measured: unknown or stale.")
     money_at_risk: float | None
     opened_on: dt.date
     updated_on: dt.date
@@ -105,6 +112,7 @@ class EventOut(BaseModel):
 
     event: str
     at: dt.datetime
+    actor: str = Field(description="Who did it; engine where nobody asked for it.")
     detail: dict[str, Any]
 
 

@@ -73,7 +73,7 @@ class Overview:
     """What needs attention now.
 
     items: skus at locations watched
-    distribution: tier, rule, location, alerts, money of what is unresolved
+    distribution: tier, rule, location, attention, alerts, money of what is unresolved
     valid_until: last date on which all thresholds are valid
     """
 
@@ -236,6 +236,16 @@ class Store:
             if not found:
                 raise Missing(f"there is no alert {alert_id!r}; list them with GET /v1/alerts?state=all")
             return to_frame(found, columns), audit.events(connection, alert_id)
+
+    def alert_named(self, start: str) -> str:
+        """Name of the one alert that begins like this; Missing where there is none or more than one."""
+        with reading(self._engine) as connection:
+            query = select(alerts.c.alert_id).where(alerts.c.alert_id.startswith(start, autoescape=True))
+            found = connection.execute(query.order_by(alerts.c.alert_id).limit(2)).scalars().all()
+        if len(found) != 1:
+            several = "no alert begins" if not found else "several alerts begin"
+            raise Missing(f"{several} with {start!r}; list them: forestock alerts list --state all")
+        return found[0]
 
     def thresholds(
         self,

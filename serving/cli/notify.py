@@ -1,0 +1,98 @@
+"""Commands about notices: notify test, why, list, redrive."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from serving.cli import show
+from serving.cli.options import Config, Json, Workspace, settings_of
+
+app = typer.Typer(name="notify", help="Who is told, on which channel, and what became of it.")
+LISTED = ("notice_id", "channel", "event", "owner", "state", "attempts", "created_at", "reason")
+
+
+@app.command("test")
+def try_channel(
+    channel: Annotated[str, typer.Argument(help="A name from [channels].")],
+    workspace: Workspace = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Send a test message on a channel now, and say whether it arrived."""
+    from serving.delivering import send_test
+
+    send_test(settings_of(workspace, config).desk, channel)
+    show.summary({"channel": channel, "arrived": True}, json)
+
+
+@app.command("why")
+def why(
+    alert: Annotated[str, typer.Argument(help="As `alerts list` gives it; its first characters will do.")],
+    workspace: Workspace = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Say who was told of an alert, and why somebody was not."""
+    from serving.store.store import Store
+    from serving.telling import why
+
+    settings = settings_of(workspace, config)
+    store = Store.open(settings.database_url.get_secret_value())
+    try:
+        found = why(store, settings.desk, store.alert_named(alert))
+    finally:
+        store.close()
+    if json:
+        show.summary(found, True)
+        return
+    show.words.print(f"The alert belongs to {found['owner']}.", markup=False, highlight=False)
+    for line in found["said"]:
+        show.words.print(f"• {line}", markup=False, highlight=False)
+
+
+@app.command("list")
+def list_notices(
+    state: Annotated[str | None, typer.Option(help="queued, sent, dead or skipped.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only of this channel.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    workspace: Workspace = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Notices as they stand, the newest first."""
+    from serving.store.store import Store
+
+    store = Store.open(settings_of(workspace, config).database_url.get_secret_value())
+    found = store.outbox.find(state=state, channel=channel, limit=limit)
+    store.close()
+    lines = pd.DataFrame(found, columns=list(LISTED))
+    if json:
+        show.summary({"notices": [{name: each[name] for name in LISTED} for each in found]}, True)
+    elif found:
+        show.table(lines, "Notices", limit)
+    else:
+        show.words.print("There is no such notice.")
+
+
+@app.command("redrive")
+def redrive(
+    notices: Annotated[
+        list[str] | None, typer.Argument(help="Names of notices; all that were given up.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="Only of this channel.")] = None,
+    workspace: Workspace = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Send what was given up once more, under the same names."""
+    from serving.delivering import deliver_once
+    from serving.store.store import Store
+
+    settings = settings_of(workspace, config)
+    url = settings.database_url.get_secret_value()
+    store = Store.open(url)
+    count = store.outbox.redrive(datetime.now(UTC), channel, notices or ())
+    store.close()
+    show.summary({"queued": count} | deliver_once(url, settings.desk).summary(), json)
