@@ -1,0 +1,186 @@
+"""The commands about alerts and notices, as a person types them."""
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from serving.cli.app import main
+
+CANARY = "canary93d2f1c0"
+TOML = """
+[workspace]
+folder = "{folder}"
+[service]
+database_url = "env:STORE"
+[owners.buyer]
+channels = ["chat", "mail"]
+[channels.chat]
+kind = "dingtalk"
+url = "env:CHAT"
+secret = "env:CHAT_KEY"
+allow_private = true
+timeout = 1
+[channels.mail]
+kind = "log"
+at_least = "critical"
+[channels.far]
+kind = "feishu"
+url = "env:FAR"
+"""
+Run = Callable[..., tuple[int, Any, str]]
+
+
+class Robot(BaseHTTPRequestHandler):
+    """Takes every message, or says no in the body."""
+
+    answer: ClassVar[dict[str, Any]] = {"errcode": 0}
+    got: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.got.append(json.loads(body)["text"]["content"])
+        content = json.dumps(self.answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def robot() -> Iterator[int]:
+    Robot.answer, Robot.got = {"errcode": 0}, []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Robot)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def run(
+    new_shop: Any, robot: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any, caplog: Any
+) -> Run:
+    """Run a command; exit code, what it says as JSON (None without), and all that was said and logged."""
+    monkeypatch.setenv("STORE", new_shop.url)
+    monkeypatch.setenv("CHAT", f"http://127.0.0.1:{robot}/send?access_token={CANARY}")
+    monkeypatch.setenv("CHAT_KEY", f"SEC{CANARY}")
+    monkeypatch.setenv("FAR", f"https://localhost/{CANARY}")
+    config = tmp_path / "desk.toml"
+    config.write_text(TOML.format(folder=new_shop.folder))
+
+    def go(*words: str) -> tuple[int, Any, str]:
+        monkeypatch.setattr(sys, "argv", ["forestock", *words, "--config", str(config)])
+        caplog.set_level(logging.DEBUG)
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capfd.readouterr()
+        told = json.loads(said.out) if "--json" in words and said.out else None
+        return code, told, said.out + said.err + caplog.text
+
+    return go
+
+
+def first(run: Run) -> str:
+    _, told, _ = run("alerts", "list", "--json")
+    assert told["total"] > 20
+    return next(row["alert_id"] for row in told["alerts"] if row["recommendation"]["type"] == "order")
+
+
+def test_an_alert_is_worked_from_its_opening_to_its_review(run: Run) -> None:
+    alert = first(run)
+    assert run("alerts", "assign", alert, "buyer", "--by", "li.na")[0] == 0
+    code, told, said = run("alerts", "act", alert, "--by", "li.na", "--json")
+    assert code == 1
+    assert "this one is open; acknowledge it first" in " ".join(said.split())
+    assert run("alerts", "ack", alert[:8], "--by", "li.na", "--reason", "looking")[0] == 0
+    code, told, _ = run("alerts", "act", alert, "--by", "li.na", "--json")
+    assert (code, len(told["drafts"])) == (0, 1)
+    assert run("alerts", "decide", told["drafts"][0]["draft_id"], "placed", "--by", "li.na")[0] == 0
+    code, told, _ = run("alerts", "drafts", "--json")
+    assert [each["state"] for each in told["drafts"]] == ["placed"]
+    assert run("alerts", "comment", alert, "they deliver on Friday", "--by", "li.na")[0] == 0
+    assert run("alerts", "resolve", alert, "--by", "li.na")[0] == 0
+    assert run("alerts", "review", alert, "--by", "wang")[0] == 0
+    code, told, _ = run("alerts", "show", alert, "--json")
+    assert [each["event"] for each in told["events"]] == [
+        *("opened", "assigned", "acknowledged", "acted", "draft_decided", "commented", "resolved"),
+        "reviewed",
+    ]
+    assert run("alerts", "list", "--state", "reviewed", "--json")[1]["total"] == 1
+
+
+def test_what_cannot_be_meant_is_a_usage_error(run: Run) -> None:
+    assert run("alerts", "list", "--state", "closed")[0] == 2
+    assert run("alerts", "ack", "abc", "--by", "x")[0] == 2
+    assert run("alerts", "snooze", first(run), "--by", "x", "--until", "soon")[0] == 2
+    code, _, said = run("alerts", "ack", "zzzzzz", "--by", "x")
+    assert (code, "no alert begins" in said) == (1, True)
+    code, _, said = run("notify", "test", "chart")
+    assert (code, "did you mean 'chat'?" in said) == (1, True)
+
+
+def test_a_test_message_arrives_or_says_why_not(run: Run) -> None:
+    assert run("notify", "test", "chat", "--json")[1] == {"channel": "chat", "arrived": True}
+    assert "This channel works." in Robot.got[0]
+    Robot.answer = {"errcode": 310000, "errmsg": f"sign not match, token {CANARY}"}
+    code, _, said = run("notify", "test", "chat")
+    assert code == 1
+    assert "code 310000: sign not match, token ***" in " ".join(said.split())
+    assert CANARY not in said
+    code, _, said = run("notify", "test", "far")  # a name that leads to loopback, and nobody allowed that
+    assert code == 1
+    assert "leads to a private range" in " ".join(said.split())
+    assert CANARY not in said
+
+
+def test_why_was_i_not_notified(run: Run) -> None:
+    alert = first(run)
+    code, told, said = run("notify", "why", alert, "--json")
+    assert code == 0
+    assert told["notices"] == []
+    run("alerts", "assign", alert, "buyer", "--by", "li.na")
+    _, told, _ = run("notify", "why", alert, "--json")
+    assert told["said"] == ["far: never, as buyer is told on chat, mail; add it to owners.buyer.channels"]
+    code, _, said = run("notify", "why", alert)
+    assert "The alert belongs to buyer." in said
+
+
+def test_what_was_given_up_is_listed_and_sent_again(run: Run, new_shop: Any) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from serving.delivering import deliver_once
+    from serving.settings import read_settings
+
+    alert = first(run)
+    run("alerts", "assign", alert, "buyer", "--by", "li.na")
+    Robot.answer = {"errcode": 310000, "errmsg": f"keywords not in content {CANARY}"}
+    desk = read_settings(new_shop.folder / "desk.toml").desk
+    later = datetime.now(UTC) + timedelta(days=8)
+    assert deliver_once(new_shop.url, desk, lambda: later).dead > 0
+    _, told, said = run("notify", "list", "--state", "dead", "--json")
+    dead = [each["notice_id"] for each in told["notices"] if each["channel"] == "chat"]
+    assert dead
+    assert "code 310000: keywords not in content ***" in told["notices"][0]["reason"]
+    _, _, said = run("notify", "why", alert)
+    assert "was given up" in said
+    assert "notify redrive" in " ".join(said.split())
+    assert CANARY not in said
+    Robot.answer = {"errcode": 0}
+    code, told, _ = run("notify", "redrive", "--channel", "chat", "--json")
+    assert (code, told["queued"]) == (0, len(dead))
+    assert told["told"] >= 1
+    assert any(dead[0] in text for text in Robot.got)
+    assert run("notify", "list", "--state", "dead", "--channel", "chat", "--json")[1] == {"notices": []}
