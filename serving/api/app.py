@@ -53,7 +53,13 @@ def create_app(
     metrics = Metrics(store)
     standby = Standby(settings)
     pages = Pages(
-        store, results, standby, currency=settings.currency, language=settings.language, today=today
+        store,
+        results,
+        standby,
+        desk=settings.desk,
+        currency=settings.currency,
+        language=settings.language,
+        today=today,
     )
     app = FastAPI(
         title="forestock",

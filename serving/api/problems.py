@@ -20,6 +20,7 @@ from serving.store.drafts import IllegalDecisionError
 from serving.store.lifecycle import KeyReusedError, UnknownAlertError
 from serving.store.paging import BadCursor
 from serving.store.store import Empty, Missing
+from serving.web.response import ElsewhereError
 from serving.what_if import RejectedError
 from warning.channels.webhooks import UnsignedError
 from warning.lifecycle import IllegalStepError
@@ -32,6 +33,7 @@ STATUS: tuple[tuple[type[Problem], int], ...] = (
     (UnknownAlertError, 404),
     (Absent, 404),
     (UnsignedError, 401),
+    (ElsewhereError, 403),
     (IllegalStepError, 409),
     (IllegalDecisionError, 409),
     (KeyReusedError, 422),

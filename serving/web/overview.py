@@ -12,8 +12,19 @@ from serving.store.alerts import AlertFilter
 from serving.store.store import Overview, Store
 from serving.web.words import Words
 from warning.rules import TIERS
+from warning.worklist import NOW, QUEUED, SILENCED
 
 ROWS = 25
+SHARES = (
+    "stockout_risk",
+    "low_stock",
+    "overstock",
+    "contradictory_data",
+    "supplier_late",
+    "supplier_shift",
+    "expiry",
+)
+DAYS = ("stale_data", "late_inbound", "dead_stock", "slow_stock")
 WORST_FIRST = tuple(reversed(TIERS))
 
 
@@ -29,10 +40,14 @@ class Tier:
 
 @dataclass(frozen=True)
 class Line:
-    """One alert in the worklist, in words and numbers; limit is the level its bar shows, in units."""
+    """One alert in the worklist, in words and numbers; limit is the level its bar shows, in units.
+
+    name, place: of the item, or of the supplier or source; url: of the item's page, "" where there is none
+    """
 
     alert: Mapping[str, Any]
     name: str
+    place: str
     url: str
     headline: str
     because: str
@@ -61,14 +76,21 @@ class Freshness:
 
 
 def tiers(overview: Overview) -> list[Tier]:
-    """Tiles of the tiers, the worst first."""
-    total = float(overview.distribution["money"].sum())
+    """Tiles of the tiers, the worst first, of what is brought to its owners."""
+    shown = overview.distribution[overview.distribution["attention"] == NOW]
+    total = float(shown["money"].sum())
     found = []
     for name in WORST_FIRST:
-        rows = overview.distribution[overview.distribution["tier"] == name]
+        rows = shown[shown["tier"] == name]
         money = float(rows["money"].sum())
         found.append(Tier(name, int(rows["alerts"].sum()), money, money / total if total > 0 else 0.0))
     return found
+
+
+def waiting(overview: Overview) -> dict[str, int]:
+    """How many alerts are queued beyond their owners' capacity, and how many are silenced."""
+    counts = overview.distribution.groupby("attention")["alerts"].sum()
+    return {name: int(counts.get(name, 0)) for name in (QUEUED, SILENCED)}
 
 
 def lines(
@@ -81,11 +103,12 @@ def lines(
 
 def line(row: Mapping[str, Any], words: Words) -> Line:
     """One alert as the worklist shows it."""
-    name = row.get("name") or row["sku"]
+    about, subject = row.get("about"), row.get("subject")
     return Line(
         alert=row,
-        name=name,
-        url=item_url(row["sku"], row["location"]),
+        name=about or row.get("name") or row["sku"],
+        place=words(f"subject.{subject}") if about else f"{row['sku']} · {row['location']}",
+        url="" if about else item_url(row["sku"], row["location"]),
         headline=headline(row, words),
         because=words.of(row, "reason"),
         remedy=words.of(row, "remedy"),
@@ -98,10 +121,12 @@ def line(row: Mapping[str, Any], words: Words) -> Line:
 def headline(row: Mapping[str, Any], words: Words) -> str:
     """What is wrong, in a few words; the item and its place are said beside it."""
     kind, measure = row.get("kind"), row.get("measure")
-    if kind in ("out_of_stock", "no_position"):
+    if kind in ("out_of_stock", "no_position", "abnormal_demand"):
         return words(f"headline.{kind}")
-    if kind in ("stockout_risk", "low_stock", "overstock") and measure is not None:
+    if kind in SHARES and measure is not None:
         return words(f"headline.{kind}", share=words.percent(measure))
+    if kind in DAYS and measure is not None:
+        return words(f"headline.{kind}", days=words.units(round(measure)))
     return words("headline.unneeded") if kind == "overstock" else words.of(row, "title")
 
 
@@ -152,6 +177,7 @@ def item_url(sku: str, location: str) -> str:
 
 def list_url(chosen: AlertFilter, **change: str | None) -> str:
     """Address of the worklist under other filters; a new filter starts at the first page."""
-    asked = {"q": chosen.text, "tier": chosen.tier, "location": chosen.location, "rule": chosen.rule} | change
+    asked = {"q": chosen.text, "tier": chosen.tier, "location": chosen.location, "rule": chosen.rule}
+    asked |= {"attention": None if chosen.attention == NOW else chosen.attention} | change
     text = urlencode({name: value for name, value in asked.items() if value})
     return f"/?{text}" if text else "/"

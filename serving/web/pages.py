@@ -3,15 +3,16 @@
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from fastapi import FastAPI, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from starlette.responses import HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from serving.results import Results
@@ -20,8 +21,11 @@ from serving.store.alerts import AlertFilter
 from serving.store.store import Missing, Store
 from serving.web import overview as work
 from serving.web.item import item_view
+from serving.web.response import SNOOZES, WHO, alert_view, bounded_body, check_here, read_form, respond
 from serving.web.what_if import try_out
 from serving.web.words import LANGUAGES, Words, chosen_language, phrases
+from warning.routing import Desk
+from warning.worklist import NOW
 
 HERE = Path(__file__).parent
 ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)")
@@ -37,6 +41,7 @@ class Pages:
         results: Results,
         standby: Standby,
         *,
+        desk: Desk,
         currency: str,
         language: str,
         today: Callable[[], date],
@@ -44,6 +49,7 @@ class Pages:
         self._store = store
         self._results = results
         self._standby = standby
+        self._desk = desk
         self._currency = currency
         self._language = language
         self._today = today
@@ -68,6 +74,10 @@ class Pages:
         app.add_api_route(
             "/items/{rest:path}", self.item, response_class=HTMLResponse, include_in_schema=False
         )
+        app.add_api_route(
+            "/alerts/{alert_id}", self.alert, response_class=HTMLResponse, include_in_schema=False
+        )
+        app.add_api_route("/alerts/{alert_id}", self.respond, methods=["POST"], include_in_schema=False)
 
     def overview(self, request: Request) -> Response:
         """What needs attention now; with htmx, only the list under other filters."""
@@ -82,6 +92,7 @@ class Pages:
             overview=found,
             fresh=work.freshness(found, self._today()),
             tiers=work.tiers(found),
+            waiting=work.waiting(found),
             lines=lines,
             next_cursor=next_cursor,
             total=total,
@@ -105,6 +116,30 @@ class Pages:
             tried=try_out(item, view.charts["forecast"]["date"], request.query_params, self._standby),
         )
 
+    def alert(self, request: Request, alert_id: str) -> Response:
+        """One alert: its life, who was told, and what may be done."""
+        words, now = self._words(request), datetime.now(UTC)
+        return self._render(
+            request,
+            "alert.html",
+            words,
+            fresh=work.freshness(self._store.overview(), self._today()),
+            view=alert_view(
+                self._store, self._desk, alert_id, words, now, unquote(request.cookies.get(WHO, ""))
+            ),
+            snoozes=SNOOZES,
+        )
+
+    async def respond(self, request: Request, alert_id: str) -> Response:
+        """Do what a form asks for and show the alert again."""
+        check_here(request)
+        form = read_form(await bounded_body(request))
+        responses = self._store.responses(self._desk)
+        await run_in_threadpool(respond, responses, alert_id, form, datetime.now(UTC))
+        answer = RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", status_code=303)
+        answer.set_cookie(WHO, quote(form["by"]), max_age=YEAR, httponly=True, samesite="strict")
+        return answer
+
     def error(self, request: Request, status: int, detail: str, remedy: str) -> Response:
         """A page for what went wrong, in the reader's language as far as it is ours to say."""
         return self._render(
@@ -116,7 +151,7 @@ class Pages:
             remedy=remedy,
             request_id=request.state.request_id,
             fresh=None,
-            title=f"error.{status}" if status in (404, 503) else "error.other",
+            title=f"error.{status}" if status in (404, 409, 503) else "error.other",
         )
 
     def _words(self, request: Request) -> Words:
@@ -154,7 +189,11 @@ def _worklist_of(request: Request) -> tuple[AlertFilter, str | None]:
         name: value.strip()[:200] or None for name, value in request.query_params.items() if name != "cursor"
     }
     chosen = AlertFilter(
-        tier=asked.get("tier"), location=asked.get("location"), rule=asked.get("rule"), text=asked.get("q")
+        tier=asked.get("tier"),
+        location=asked.get("location"),
+        rule=asked.get("rule"),
+        text=asked.get("q"),
+        attention=asked.get("attention") or NOW,
     )
     return chosen, request.query_params.get("cursor") or None
 
