@@ -368,6 +368,7 @@ def _write(connection: Connection, rows: list[dict[str, Any]], names: Iterable[s
 
 
 def _origin(row: dict[str, Any]) -> dict[str, Any]:
-    """What said that the alert is there: the versions that make it traceable."""
+    """What said that the alert is there: the versions that make it traceable, and the limits of then."""
     names = ("rule", "rule_version", "tier", "money_at_risk", "data_as_of", "data_digest", "model_version")
-    return {name: plain(row[name]) for name in names}
+    limits = ("threshold", "bound", "units_at_risk")  # an outcome is judged by what was said first
+    return {name: plain(row[name]) for name in (*names, *limits)}

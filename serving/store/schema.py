@@ -384,3 +384,56 @@ answered = Table(
     Column("answer", JSON, nullable=False),
     Column("at", Moment, nullable=False),
 )
+
+# What came of each alert, as it was judged last; and of stockouts that no alert spoke of.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("alert_id", String, primary_key=True),  # or the name of a stockout that was missed
+    Column("chain", String, nullable=False),
+    *_words("rule", "kind", "sku", "location"),
+    Column("opened_on", Date, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("avoidable", Boolean, nullable=False),
+    Column("prevented", Boolean, nullable=False),
+    *_numbers("time_left", "needed"),
+    Column("judged_by", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("judged_at", Moment, nullable=False),
+    Index(None, "opened_on"),
+)
+
+# What people say of an outcome; the last one with a reason stands.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("verdict_id", Integer, primary_key=True),
+    Column("alert_id", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index(None, "alert_id"),
+)
+
+# The figures of a month, so that the next one can be held against them.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("month", String, primary_key=True),  # 2026-10
+    Column("figures", JSON, nullable=False),
+    Column("made_at", Moment, nullable=False),
+)
+
+# Changes that past days speak for; what is approved holds until it is rolled back.
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("proposal_id", String, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("kind", "column", "segment", "rule")),
+    *(Column(name, JSON, nullable=False) for name in ("change", "undo", "now", "then", "why")),
+    Column("state", String, nullable=False),  # proposed, approved, rolled_back or outdated
+    Column("made_at", Moment, nullable=False),
+    Column("decided_at", Moment),
+    *_words("decided_by", "reason"),
+)

@@ -17,7 +17,9 @@ from serving.store.alerts import AlertFilter, Applied
 from serving.store.database import Unavailable, head, migrate, open_engine, reading, revision, writing
 from serving.store.lifecycle import Responses
 from serving.store.outbox import Outbox
+from serving.store.outcomes import Outcomes
 from serving.store.paging import Page
+from serving.store.proposals import Proposals
 from serving.store.rows import to_frame
 from serving.store.rules import Rules
 from serving.store.schema import alerts, orders, positions, thresholds
@@ -201,6 +203,16 @@ class Store:
         if len(facts):
             seen = complete_all(facts, None, None)
             check_columns(rules, {subject: list(frame.columns) for subject, frame in seen.items()})
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """What came of alerts, and what people say of it."""
+        return Outcomes(self._engine)
+
+    @property
+    def proposals(self) -> Proposals:
+        """Changes that past days speak for."""
+        return Proposals(self._engine)
 
     @property
     def silences(self) -> Silences:

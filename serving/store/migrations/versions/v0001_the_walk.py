@@ -25,6 +25,7 @@ def upgrade() -> None:
     _audit()
     _notices()
     _drafts()
+    _reviews()
 
 
 def _snapshots() -> None:
@@ -294,6 +295,48 @@ def _drafts() -> None:
         sa.Column("answer", sa.JSON, nullable=False),
         *_moments("at", nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_answered"),
+    )
+
+
+def _reviews() -> None:
+    op.create_table(
+        "outcomes",
+        *_words("alert_id", "chain", nullable=False),
+        *_words("rule", "kind", "sku", "location"),
+        sa.Column("opened_on", sa.Date, nullable=False),
+        *_words("outcome", nullable=False),
+        sa.Column("avoidable", sa.Boolean, nullable=False),
+        sa.Column("prevented", sa.Boolean, nullable=False),
+        *_numbers("time_left", "needed"),
+        *_words("judged_by", "reason", nullable=False),
+        *_moments("judged_at", nullable=False),
+        sa.PrimaryKeyConstraint("alert_id", name="pk_outcomes"),
+    )
+    op.create_index("ix_outcomes_opened_on", "outcomes", ["opened_on"])
+    op.create_table(
+        "verdicts",
+        sa.Column("verdict_id", sa.Integer, nullable=False),
+        *_words("alert_id", "outcome", "author", "reason", nullable=False),
+        *_moments("at", nullable=False),
+        sa.PrimaryKeyConstraint("verdict_id", name="pk_verdicts"),
+    )
+    op.create_index("ix_verdicts_alert_id", "verdicts", ["alert_id"])
+    op.create_table(
+        "reviews",
+        *_words("month", nullable=False),
+        sa.Column("figures", sa.JSON, nullable=False),
+        *_moments("made_at", nullable=False),
+        sa.PrimaryKeyConstraint("month", name="pk_reviews"),
+    )
+    op.create_table(
+        "proposals",
+        *_words("proposal_id", "kind", "column", "segment", "rule", nullable=False),
+        *(sa.Column(name, sa.JSON, nullable=False) for name in ("change", "undo", "now", "then", "why")),
+        *_words("state", nullable=False),
+        *_moments("made_at", nullable=False),
+        *_moments("decided_at"),
+        *_words("decided_by", "reason"),
+        sa.PrimaryKeyConstraint("proposal_id", name="pk_proposals"),
     )
 
 

@@ -1,0 +1,100 @@
+"""Proposals: changes that past days speak for, who approved them, and what was rolled back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from ingestion.errors import Problem
+from serving.store.database import reading, writing
+from serving.store.rows import plain
+from serving.store.schema import proposals
+from warning.tuning import Proposal
+
+State = Literal["proposed", "approved", "rolled_back", "outdated"]
+FIELDS = ("kind", "column", "segment", "rule", "change", "undo", "now", "then", "why")
+
+
+class Kept(NamedTuple):
+    """A proposal as it is kept: its state, when it was made, and who decided when and why."""
+
+    proposal: Proposal
+    state: State
+    made_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str | None
+
+    def as_row(self) -> dict[str, Any]:
+        """All of it as JSON can carry it."""
+        said = {name: getattr(self.proposal, name) for name in FIELDS}
+        rest = {name: value for name, value in self._asdict().items() if name != "proposal"}
+        return plain({"proposal_id": self.proposal.proposal_id, **said, **rest})
+
+
+class Proposals:
+    """The proposals of one database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def offer(self, made: Sequence[Proposal], at: datetime) -> None:
+        """Keep new proposals; those that nobody decided on and that are not made again are outdated."""
+        names = {one.proposal_id for one in made}
+        with writing(self._engine) as connection:
+            known = {row.proposal_id: row.state for row in connection.execute(select(proposals))}
+            open_ = [name for name, state in known.items() if state == "proposed" and name not in names]
+            _set(connection, open_, state="outdated", decided_at=at)
+            for one in made:
+                row = {name: plain(getattr(one, name)) for name in FIELDS} | {"made_at": at}
+                if one.proposal_id not in known:
+                    row |= {"proposal_id": one.proposal_id, "state": "proposed"}
+                    connection.execute(insert(proposals).values(**row))
+                elif known[one.proposal_id] in ("proposed", "outdated"):  # what was rolled back is not offered again
+                    _set(connection, [one.proposal_id], state="proposed", decided_at=None, **row)
+
+    def get(self, proposal_id: str) -> Kept:
+        """One proposal; Problem where there is none."""
+        with reading(self._engine) as connection:
+            return _one(connection, proposal_id)
+
+    def list(self, state: State | None = None) -> list[Kept]:
+        """All proposals, or those of a state, the newest first."""
+        query = select(proposals).order_by(proposals.c.made_at.desc(), proposals.c.proposal_id)
+        if state is not None:
+            query = query.where(proposals.c.state == state)
+        with reading(self._engine) as connection:
+            return [_kept(row._mapping) for row in connection.execute(query)]
+
+    def decide(self, proposal_id: str, state: State, *, by: str, reason: str, at: datetime) -> Kept:
+        """Approve what is proposed or was rolled back, or roll back what was approved; else Problem."""
+        before = ("proposed", "rolled_back") if state == "approved" else ("approved",)
+        if not by.strip():
+            raise Problem("a decision needs a name; say who decides with --by NAME")
+        with writing(self._engine) as connection:
+            kept = _one(connection, proposal_id)
+            if kept.state not in before:
+                raise Problem(
+                    f"only what is {before[0]} can be {state.replace('_', ' ')}, {proposal_id} is {kept.state}; "
+                    "list them: forestock review --proposals"
+                )
+            _set(connection, [proposal_id], state=state, decided_at=at, decided_by=by, reason=reason)
+            return _one(connection, proposal_id)
+
+
+def _one(connection: Connection, proposal_id: str) -> Kept:
+    this = proposals.c.proposal_id == proposal_id
+    found = connection.execute(select(proposals).where(this)).one_or_none()
+    if found is None:
+        raise Problem(f"there is no proposal {proposal_id!r}; list them: forestock review --proposals")
+    return _kept(found._mapping)
+
+
+def _kept(row: Any) -> Kept:
+    proposal = Proposal(**{name: row[name] for name in FIELDS})
+    return Kept(proposal, row["state"], row["made_at"], row["decided_at"], row["decided_by"], row["reason"])
+
+
+def _set(connection: Connection, names: Sequence[str], **values: Any) -> None:
+    connection.execute(update(proposals).where(proposals.c.proposal_id.in_(names)).values(**values))
