@@ -34,15 +34,19 @@ def derive_thresholds(
     lead_times: LeadTimes,
     targets: pd.DataFrame,
     model_version: str = "",
+    *,
+    known: int | None = None,
+    data_as_of: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
-    """Thresholds of each series for the coming review interval, COLUMNS.
+    """Thresholds of each series for the review interval after demand.as_of, COLUMNS.
 
     demand: (n,) series; supply, lead_times, targets: row by row as demand (supply_terms,
         learn_lead_times, set_targets)
     Levels are units, in whole ones where supply["whole"], rounded up. valid_until is the last day of the
     review interval. from_demand + from_lead_time + from_review = safety_stock: with the lead time fixed at
     its mean and no review; what the spread of the lead time adds; and the rest, review and rounding.
-    beyond_horizon is the chance that the protection interval is longer than the forecast.
+    beyond_horizon is the chance that the protection interval is longer than the forecast, `known` periods;
+    data_as_of is the last period that it was made from. Both as `demand` says where not given.
     """
     whole = supply["whole"].to_numpy(dtype=bool)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
@@ -67,11 +71,12 @@ def derive_thresholds(
     out["order_up_to"] = point + cycle_quantity(supply, targets, pace) - np.where(whole, 1.0, 0.0)
     out["measure"], out["target"] = targets["measure"].to_numpy(), targets["target"].to_numpy()
     out["overstock_level"] = targets["overstock_factor"].to_numpy() * out["order_up_to"]
-    out["beyond_horizon"] = _beyond(lead_times, review, demand.horizon)
+    out["beyond_horizon"] = _beyond(lead_times, review, demand.horizon if known is None else known)
     first = demand.period.index(demand.as_of)[0] + 1
     out["valid_from"] = demand.period.dates(np.full(len(out), first))
     out["valid_until"] = demand.period.dates(first + np.maximum(review, 1)) - pd.Timedelta(days=1)
-    out["model_version"], out["data_as_of"] = model_version, demand.as_of
+    out["model_version"] = model_version
+    out["data_as_of"] = demand.as_of if data_as_of is None else data_as_of
     out["explanation"], out["explanation_zh"] = explain(out, demand.period.name)
     return out.assign(content_hash=_hashes(out))[COLUMNS]
 

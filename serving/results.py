@@ -14,6 +14,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ TABLES = {
     "forecast": ("sku", "location", "date"),  # mean and quantiles of each single period
     "cumulative": ("sku", "location", "horizon"),  # mean and quantiles of the sum of the next periods
     "risk": ("sku", "location", "date"),  # as optimization.risk gives it
+    "thresholds": ("sku", "location", "valid_from"),  # of every review period that the forecast covers
     "history": ("sku", "location", "date"),  # quantity, in_stock (share 0–1), promotion
     "inbound": ("sku", "location", "date"),  # quantity on order by the date it is expected
     "suppliers": ("supplier",),  # what warning rules see of each supplier
@@ -111,17 +113,19 @@ class Results:
         run: str = "",
         sku: str | None = None,
         location: str | None = None,
+        valid_from: date | None = None,
         limit: int,
         cursor: str | None = None,
     ) -> Page:
         """Up to `limit` rows in the table's order; a cursor holds while the table does not change.
 
+        valid_from: of thresholds, only those of review periods that begin on this date
         Absent or Lost where there is no such table.
         """
         source = self._open(name, as_of, run)
-        question = [run, self.digest(name, as_of, run), sku, location]
+        question = [run, self.digest(name, as_of, run), sku, location, valid_from and valid_from.isoformat()]
         start = read_cursor(cursor, question, [int])[0] if cursor else 0
-        chosen = _rows(sku, location)
+        chosen = _rows(sku, location, valid_from)
         total = source.count_rows(filter=chosen)
         rows = _slice(source, chosen, start, limit)
         following = start + len(rows)
@@ -135,12 +139,13 @@ class Results:
         run: str = "",
         sku: str | None = None,
         location: str | None = None,
+        valid_from: date | None = None,
     ) -> Iterator[pd.DataFrame]:
         """All the rows, some at a time, in the table's order; where there are none, one frame without rows.
 
         Absent or Lost, at once, where there is no such table.
         """
-        return _parts(self._open(name, as_of, run), _rows(sku, location))
+        return _parts(self._open(name, as_of, run), _rows(sku, location, valid_from))
 
     def digest(self, name: str, as_of: pd.Timestamp, run: str = "") -> str:
         """A name of the table's content; Absent or Lost where there is none."""
@@ -274,9 +279,10 @@ def _plain(column: pd.Series) -> list[Any]:
     return cells.tolist()
 
 
-def _rows(sku: str | None, location: str | None) -> Any | None:
+def _rows(sku: str | None, location: str | None, valid_from: date | None = None) -> Any | None:
     chosen = None
-    for name, value in (("sku", sku), ("location", location)):
+    begins = None if valid_from is None else pd.Timestamp(valid_from)
+    for name, value in (("sku", sku), ("location", location), ("valid_from", begins)):
         if value is not None:
             match = ds.field(name) == value
             chosen = match if chosen is None else chosen & match

@@ -5,7 +5,7 @@ Everything a command, a page or the daily job shows is one of these.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
@@ -25,6 +25,7 @@ from ingestion.contracts import TABLES
 from ingestion.errors import Problem
 from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
+from optimization.ahead import thresholds_ahead
 from optimization.chunks import in_chunks
 from optimization.lead_time import LeadTimes, learn_lead_times
 from optimization.lost_sales import settle_targets
@@ -37,6 +38,7 @@ from optimization.suppliers import rate_suppliers
 from optimization.supply import supply_terms
 from optimization.targets import Defaults, set_targets
 from optimization.thresholds import derive_thresholds
+from optimization.validity import in_force
 from serving.facts import assemble_facts, position_attributes, supplier_facts
 from serving.settings import Settings
 from serving.sources import blind_positions, source_facts
@@ -71,6 +73,7 @@ class Walk:
         self.warehouse = Warehouse(settings.workspace / "warehouse")
         self.as_of = last_complete(self.warehouse, as_of)
         self._asked = horizon or 0
+        self._targets: dict[tuple[Hashable, ...], pd.DataFrame] = {}
 
     @property
     def period(self) -> Period:
@@ -235,9 +238,12 @@ class Walk:
 
     def targets_on(self, date: pd.Timestamp) -> pd.DataFrame:
         """The same by the policies that hold on a date."""
-        defaults = Defaults(target=self.settings.default_target)
-        told = set_targets(self.supply, self.tables["policies"], self.period, defaults, date)
-        return settle_targets(self.demand, self.supply, self.lead_times, told)
+        holds = tuple(in_force(self.tables["policies"], date).index)
+        if holds not in self._targets:
+            defaults = Defaults(target=self.settings.default_target)
+            told = set_targets(self.supply, self.tables["policies"], self.period, defaults, date)
+            self._targets[holds] = settle_targets(self.demand, self.supply, self.lead_times, told)
+        return self._targets[holds]
 
     @cached_property
     def thresholds(self) -> pd.DataFrame:
@@ -249,6 +255,19 @@ class Walk:
         def derive(rows: slice) -> pd.DataFrame:
             parts = supply.iloc[rows], lead_times.take(rows), targets.iloc[rows]
             return derive_thresholds(demand.take(rows), *parts, version)
+
+        return in_chunks(derive, len(demand.keys), self.settings.threads)
+
+    @cached_property
+    def thresholds_ahead(self) -> pd.DataFrame:
+        """The same for each coming review period that the forecast covers, today's first."""
+        demand = self.demand
+        self.stage("deriving thresholds of coming periods")
+        supply, lead_times, version = self.supply, self.lead_times, self.model.version
+
+        def derive(rows: slice) -> pd.DataFrame:
+            parts = demand.take(rows), supply.iloc[rows], lead_times.take(rows)
+            return thresholds_ahead(*parts, lambda date: self.targets_on(date).iloc[rows], version)
 
         return in_chunks(derive, len(demand.keys), self.settings.threads)
 

@@ -58,6 +58,16 @@ class ForecastQuestion(Question):
     cumulative: bool = Field(False, description="Of sums over the next periods instead of single periods.")
 
 
+class ThresholdQuestion(Question):
+    """Which thresholds."""
+
+    valid_from: date | Literal["all"] | None = Field(
+        None,
+        description="Those of the review periods that begin on this date, or `all` that are coming; without "
+        "it, those in force.",
+    )
+
+
 class PlanQuestion(Question):
     """Which recommended orders."""
 
@@ -72,10 +82,14 @@ class AlertQuestion(Question):
     state: Literal["unresolved", "all", "open", "acknowledged", "acted", "resolved", "reviewed"] = Field(
         "unresolved", description="`unresolved` is every state before resolved."
     )
+    attention: Literal["now", "queued", "silenced"] | None = Field(
+        None, description="`now` is what is brought to its owner today."
+    )
     q: str | None = Field(None, max_length=200, description="Part of a sku, name, location or title.")
 
 
 Asked = Annotated[Question, Query()]
 AskedForecasts = Annotated[ForecastQuestion, Query()]
+AskedThresholds = Annotated[ThresholdQuestion, Query()]
 AskedPlan = Annotated[PlanQuestion, Query()]
 AskedAlerts = Annotated[AlertQuestion, Query()]

@@ -1,5 +1,6 @@
 """Routes of /v1: each translates a question to the store or the results, and the answer to a format."""
 
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ from starlette.responses import Response
 
 from ingestion.warehouse import Warehouse
 from serving.api.formats import (
+    Format,
     chosen_format,
     entity_tag,
     every_page,
@@ -18,7 +20,16 @@ from serving.api.formats import (
     stream_response,
 )
 from serving.api.problems import ProblemOut
-from serving.api.questions import Asked, AskedAlerts, AskedForecasts, AskedPlan, Here, Question, Service
+from serving.api.questions import (
+    Asked,
+    AskedAlerts,
+    AskedForecasts,
+    AskedPlan,
+    AskedThresholds,
+    Here,
+    Question,
+    Service,
+)
 from serving.api.schemas import AlertLife, AlertPage, ForecastPage, PlanPage, RiskPage, ThresholdPage
 from serving.results import to_records
 from serving.store.alerts import AlertFilter
@@ -59,16 +70,26 @@ def risk(request: Request, ask: Asked, here: Here) -> Response:
     response_model=ThresholdPage,
     responses=UNCHANGED,
 )
-def thresholds(request: Request, ask: Asked, here: Here) -> Response:
-    """Dynamic levels with their explanation; a strong ETag names the content: asking again is cheap."""
+def thresholds(request: Request, ask: AskedThresholds, here: Here) -> Response:
+    """Dynamic levels with their explanation; a strong ETag names the content: asking again is cheap.
+
+    With valid_from those of coming review periods, which move before the season or promotion does.
+    """
     form = chosen_format(request, ask.format)
     snapshot = here.store.watched(ask.sku, ask.location, ask.cursor)
     valid_until = here.store.valid_until(snapshot)
     degraded = valid_until is not None and valid_until < here.today()
-    tag = entity_tag(snapshot.thresholds_digest, snapshot.as_of, degraded, form, ask.model_dump())
+    content = snapshot.thresholds_digest
+    if ask.valid_from is not None:
+        content = here.results.digest("thresholds", pd.Timestamp(snapshot.as_of), snapshot.results_digest)
+    tag = entity_tag(content, snapshot.as_of, degraded, form, ask.model_dump())
     headers = headers_of(tag, here, snapshot) | {"Forestock-Degraded": str(degraded).lower()}
     if is_known(request, tag):
         return not_modified(headers)
+    if ask.valid_from is not None:
+        about = {"valid_until": valid_until, "degraded": degraded}
+        begins = None if ask.valid_from == "all" else ask.valid_from
+        return _rows(here, "thresholds", ask, form, headers, snapshot, valid_from=begins, about=about)
     if form != "json":
         every = every_page(
             lambda after: here.store.thresholds(ask.sku, ask.location, limit=CHUNK, cursor=after, of=snapshot)
@@ -96,7 +117,7 @@ def alerts(request: Request, ask: AskedAlerts, here: Here) -> Response:
     """The worklist, the most money at risk first."""
     form = chosen_format(request, ask.format)
     here.store.check_known(ask.sku, ask.location)
-    chosen = AlertFilter(ask.sku, ask.location, ask.tier, ask.rule, ask.state, ask.q)
+    chosen = AlertFilter(ask.sku, ask.location, ask.tier, ask.rule, ask.state, ask.q, ask.attention)
     if form != "json":
         every = every_page(lambda after: here.store.alerts(chosen, CHUNK, after))
         return stream_response(every, form, _headers())
@@ -121,11 +142,27 @@ def _large(request: Request, here: Service, name: str, ask: Question) -> Respons
     headers = _headers(tag)
     if is_known(request, tag):
         return not_modified(headers)
-    place = {"sku": ask.sku, "location": ask.location}
+    return _rows(here, name, ask, form, headers, snapshot)
+
+
+def _rows(
+    here: Service,
+    name: str,
+    ask: Question,
+    form: Format,
+    headers: dict[str, str],
+    snapshot: Snapshot,
+    *,
+    valid_from: date | None = None,
+    about: dict[str, Any] | None = None,
+) -> Response:
+    """What a table of results answers, in the format that was chosen."""
+    as_of, run = pd.Timestamp(snapshot.as_of), snapshot.results_digest
+    place: dict[str, Any] = {"run": run, "sku": ask.sku, "location": ask.location, "valid_from": valid_from}
     if form != "json":
-        return stream_response(here.results.stream(name, as_of, run=run, **place), form, headers)
-    page = here.results.page(name, as_of, run=run, **place, limit=ask.limit, cursor=ask.cursor)
-    return page_response(page, headers, as_of=as_of.date())
+        return stream_response(here.results.stream(name, as_of, **place), form, headers)
+    page = here.results.page(name, as_of, **place, limit=ask.limit, cursor=ask.cursor)
+    return page_response(page, headers, as_of=as_of.date(), **(about or {}))
 
 
 def headers_of(tag: str, here: Service, snapshot: Snapshot) -> dict[str, str]:

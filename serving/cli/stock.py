@@ -16,17 +16,23 @@ if TYPE_CHECKING:  # it takes seconds to import
 
 
 def thresholds(
+    today: Annotated[bool, typer.Option("--today", help="Only those in force, one row each.")] = False,
     out: Out = None,
     workspace: Workspace = None,
     config: Config = None,
     as_of: AsOf = None,
     json: Json = False,
 ) -> None:
-    """Safety stock, reorder point, order-up-to and overstock level of every sku at every location."""
+    """Safety stock, reorder point, order-up-to and overstock level of every sku at every location.
+
+    For each review period that the forecast covers, from valid_from to valid_until: they move before a season
+    or a planned promotion does.
+    """
     from serving.walk import Walk
 
     with show.progress() as stage:
-        frame = Walk(settings_of(workspace, config), date_of(as_of), stage).thresholds
+        walk = Walk(settings_of(workspace, config), date_of(as_of), stage)
+        frame = walk.thresholds if today else walk.thresholds_ahead
     show.deliver(frame, out, json)
 
 

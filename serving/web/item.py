@@ -17,6 +17,7 @@ PAST = 120  # periods of history that a chart shows
 LEVELS = ("safety_stock", "reorder_point", "order_up_to", "overstock_level")
 PARTS = ("from_demand", "from_lead_time", "from_review")
 TABLE = 14  # periods that the table behind the charts lists
+SPANS = 8  # spans of coming levels that are listed
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ItemView:
     position: Mapping[str, Any]
     levels: Mapping[str, Any]
     parts: list[Part]
+    coming: list[dict[str, Any]]
     orders: list[dict[str, Any]]
     open_alerts: list[Line]
     past_alerts: list[Line]
@@ -60,7 +62,7 @@ def item_view(item: Item, results: Results, words: Words) -> ItemView:
             sku=position["sku"],
             location=position["location"],
         )
-        for name in ("history", "forecast", "risk", "inbound")
+        for name in ("history", "forecast", "risk", "inbound", "thresholds")
     }
     found = [line(row, words) for row in to_records(item.alerts)]
     open_alerts = [each for each in found if each.alert["resolved_on"] is None]
@@ -68,6 +70,7 @@ def item_view(item: Item, results: Results, words: Words) -> ItemView:
         position=position,
         levels=levels,
         parts=parts(levels),
+        coming=coming(frames["thresholds"]),
         orders=to_records(item.orders),
         open_alerts=open_alerts,
         past_alerts=[each for each in found if each.alert["resolved_on"] is not None],
@@ -87,6 +90,24 @@ def parts(levels: Mapping[str, Any]) -> list[Part]:
         found.append(Part(name, value, round(start, 2), width))
         start += width
     return found if total > 0 else []
+
+
+def coming(thresholds: pd.DataFrame) -> list[dict[str, Any]]:
+    """Spans of coming review periods, each with levels of its own; none where they stay as they are.
+
+    >>> days = pd.to_datetime(["2026-03-09", "2026-03-10", "2026-03-11"])
+    >>> levels = pd.DataFrame({"valid_from": days, "valid_until": days, "reorder_point": [5.0, 5.0, 8.0]})
+    >>> [(row["valid_until"], row["reorder_point"]) for row in coming(levels.assign(order_up_to=9.0))]
+    [('2026-03-10', 5.0), ('2026-03-11', 8.0)]
+    """
+    shown = ["reorder_point", "order_up_to"]
+    if len(thresholds) < 2:
+        return []
+    moved = (thresholds[shown].diff().abs() > 0).any(axis=1).cumsum()
+    spans = thresholds.groupby(moved).agg(
+        {"valid_from": "first", "valid_until": "last", **dict.fromkeys(shown, "first")}
+    )
+    return to_records(spans.head(SPANS)) if len(spans) > 1 else []
 
 
 def charts(

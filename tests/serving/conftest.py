@@ -136,7 +136,9 @@ def open_shop(folder: Path, url: str) -> Shop:
 def make_rows() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Decision, dict[str, pd.DataFrame]]:
     facts = make_facts()
     decision = evaluate(facts, default_rules(), TODAY, pd.DataFrame())
-    return facts, make_thresholds(facts), make_orders(facts), decision, make_results(facts)
+    levels = make_thresholds(facts)
+    outputs = make_results(facts) | {"thresholds": make_thresholds_ahead(levels)}
+    return facts, levels, make_orders(facts), decision, outputs
 
 
 def make_facts() -> pd.DataFrame:
@@ -235,6 +237,20 @@ def make_thresholds(facts: pd.DataFrame, as_of: pd.Timestamp = AS_OF) -> pd.Data
             "never_delivered": 0.01,
         }
     )
+
+
+def make_thresholds_ahead(levels: pd.DataFrame) -> pd.DataFrame:
+    """Four review periods of two days: in the third, levels are twice those in force."""
+    parts = []
+    for step in range(4):
+        days = pd.Timedelta(days=2 * step)
+        dates = {name: levels[name] + days for name in ("valid_from", "valid_until")}
+        more = {
+            name: levels[name] * (2 if step == 2 else 1)
+            for name in ("safety_stock", "reorder_point", "order_up_to", "overstock_level")
+        }
+        parts.append(levels.assign(**dates, **more))
+    return pd.concat(parts, ignore_index=True)
 
 
 def make_orders(facts: pd.DataFrame) -> pd.DataFrame:

@@ -85,6 +85,32 @@ def test_thresholds_are_those_that_were_published(api: TestClient, shop: Any) ->
     assert rows["valid_from"].unique().tolist() == ["2026-03-09"]
 
 
+def test_thresholds_of_coming_review_periods_are_asked_for(api: TestClient, shop: Any) -> None:
+    """Those in force stay the default; a date or `all` asks for what is coming, in pages or at once."""
+    row = shop.facts.iloc[21]
+    place = {"sku": row["sku"], "location": row["location"]}
+    every = api.get("/v1/thresholds", params={**place, "valid_from": "all"})
+    days = [line["valid_from"] for line in every.json()["data"]]
+    assert days == ["2026-03-09", "2026-03-11", "2026-03-13", "2026-03-15"]
+    assert every.json()["degraded"] is False
+    third = api.get("/v1/thresholds", params={"valid_from": "2026-03-13", "limit": 7}).json()
+    assert third["total"] == len(shop.facts)
+    assert {line["valid_from"] for line in third["data"]} == {"2026-03-13"}
+    asked = {"valid_from": "2026-03-13", "limit": 1000, "cursor": third["next_cursor"]}
+    rest = api.get("/v1/thresholds", params=asked).json()["data"]
+    found = pd.DataFrame(third["data"] + rest)
+    now = shop.thresholds.sort_values(["sku", "location"])
+    assert found["reorder_point"].tolist() == (2 * now["reorder_point"]).tolist()
+    assert api.get("/v1/thresholds", params={"valid_from": "2026-03-12"}).json()["data"] == []
+    assert api.get("/v1/thresholds", params={"valid_from": "soon"}).status_code == 422
+    lines = api.get("/v1/thresholds", params={"valid_from": "all", "format": "csv"}).text.splitlines()
+    assert len(lines) == 1 + 4 * len(shop.facts)
+    tag = every.headers["etag"]
+    assert tag != api.get("/v1/thresholds", params=place).headers["etag"]
+    known = {"If-None-Match": tag}
+    assert api.get("/v1/thresholds", params={**place, "valid_from": "all"}, headers=known).status_code == 304
+
+
 def test_one_item(api: TestClient, shop: Any) -> None:
     row = shop.facts.iloc[21]
     place = {"sku": row["sku"], "location": row["location"]}

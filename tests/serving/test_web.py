@@ -4,6 +4,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from string import Formatter
@@ -15,11 +16,15 @@ from fastapi.testclient import TestClient
 
 from serving.api.app import create_app
 from serving.settings import Settings
+from serving.store.store import Store
 from serving.web import pages
 from serving.web.item import charts, parts
 from serving.web.overview import item_url, order_by
 from serving.web.words import LANGUAGES, Words, phrases
-from warning.engine import Decision
+from warning.engine import Decision, evaluate
+from warning.owners import Owner
+from warning.routing import Desk
+from warning.rules import default_rules
 
 DAY = date(2026, 3, 9)
 TEMPLATES = Path(pages.__file__).parent / "templates"
@@ -164,6 +169,9 @@ def test_an_item_page(web: TestClient, shop: Any) -> None:
     assert len(data["stock"]["expected_on_hand"]) == 28
     assert [band["share"] for band in data["forecast"]["bands"]] == [0.9, 0.5]
     assert data["levels"]["reorder_point"] == levels["reorder_point"]
+    coming = answer.text[answer.text.index("How the levels move ahead") :]
+    assert coming[: coming.index("</table>")].count("<tr>") == 1 + 3  # as now, twice as high, as now
+    assert f"{2 * levels['reorder_point']:,.0f}" in coming
 
 
 def test_every_item_has_a_page_whatever_its_name(web: TestClient, shop: Any) -> None:
@@ -319,3 +327,36 @@ def test_dates_and_amounts() -> None:
         ">99%",
         "100%",
     ]
+
+
+def test_what_waits_is_counted_and_one_click_away(new_shop: Any) -> None:
+    """Beyond a capacity of three, alerts wait in the queue; the page says so, and shows them when asked."""
+    opened = len(new_shop.decision.opened)
+    url = f"sqlite:///{new_shop.folder}/small.db"
+    store = Store.open(url)
+    store.publish(new_shop.as_of, "d", "m", new_shop.tables, at=new_shop.at)
+    owner = Owner(name="planner", capacity=3)
+    store.apply(new_shop.decision, new_shop.at, Desk(owners={"planner": owner}))
+    web = client_of(replace(new_shop, store=store))
+    shown = text_of(web.get("/").text)
+    urgent = 3 + min(3, int((new_shop.decision.opened["tier"].iloc[3:] == "critical").sum()))
+    assert f"{urgent} alerts need attention" in shown
+    assert f"{opened - urgent} more wait for their owners' capacity" in shown
+    queue = text_of(web.get("/?attention=queued").text)
+    assert f"{opened - urgent} alerts" in queue
+    assert new_shop.decision.opened.iloc[0]["remedy"] not in queue
+    store.close()
+
+
+def test_an_alert_about_a_supplier_leads_to_no_item(new_shop: Any) -> None:
+    suppliers = pd.DataFrame({"supplier": ["Acme"], "open_orders": [10.0], "overdue": [7.0], "late": [70.0]})
+    no_facts = new_shop.facts.head(0)
+    decision = evaluate(no_facts, default_rules(), new_shop.today, pd.DataFrame(), suppliers=suppliers)
+    store = Store.open(f"sqlite:///{new_shop.folder}/late.db")
+    store.publish(new_shop.as_of, "d", "m", new_shop.tables, at=new_shop.at)
+    store.apply(decision, new_shop.at)
+    answer = client_of(replace(new_shop, store=store)).get("/")
+    assert "Acme Supplier" in text_of(answer.text)
+    assert "70% of its open orders are overdue" in text_of(answer.text)
+    assert "/items//" not in answer.text
+    store.close()

@@ -36,7 +36,7 @@ def walk(forestock, tmp_path: Path, data: Path, config: Path) -> dict[str, pd.Da
     for name, command in {
         "forecast": ["forecast", "--horizon", 8],
         "cumulative": ["forecast", "--cumulative", "--horizons", "1,2,4,7"],
-        "thresholds": ["thresholds"],
+        "thresholds": ["thresholds", "--today"],
         "risk": ["risk", "--horizon", 6],
         "plan": ["plan"],
     }.items():
