@@ -42,12 +42,15 @@ def thresholds_ahead(
     lead_times: LeadTimes,
     targets_on: Callable[[pd.Timestamp], pd.DataFrame],
     model_version: str = "",
+    *,
+    words: bool = True,
 ) -> pd.DataFrame:
     """Thresholds of each series for every review period whose protection interval the forecast covers.
 
     Columns and rows as of thresholds.derive_thresholds, by sku, location and valid_from; the first row of a
     series is the one of today, given even where the forecast does not reach.
-    demand, supply, lead_times: row by row; targets_on: date → targets, row by row as demand, that hold on it
+    demand, supply, lead_times: row by row; words: as there
+    targets_on: date → targets, row by row as demand, that hold on it
     """
     review = np.maximum(supply["review_periods"].to_numpy(dtype=np.int64), 1)
     reach = demand.horizon - lead_times.typical - review
@@ -66,6 +69,7 @@ def thresholds_ahead(
             model_version,
             known=demand.horizon - after,
             data_as_of=demand.as_of,
+            words=words,
         )
         parts.append(levels.assign(row=np.flatnonzero(rows)))
     every = pd.concat(parts, ignore_index=True).sort_values(["row", "valid_from"], kind="stable")

@@ -37,6 +37,7 @@ def derive_thresholds(
     *,
     known: int | None = None,
     data_as_of: pd.Timestamp | None = None,
+    words: bool = True,
 ) -> pd.DataFrame:
     """Thresholds of each series for the review interval after demand.as_of, COLUMNS.
 
@@ -47,6 +48,7 @@ def derive_thresholds(
     its mean and no review; what the spread of the lead time adds; and the rest, review and rounding.
     beyond_horizon is the chance that the protection interval is longer than the forecast, `known` periods;
     data_as_of is the last period that it was made from. Both as `demand` says where not given.
+    words: whether to write the explanations, which take most of the memory; else they are None
     """
     whole = supply["whole"].to_numpy(dtype=bool)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
@@ -77,8 +79,10 @@ def derive_thresholds(
     out["valid_until"] = demand.period.dates(first + np.maximum(review, 1)) - pd.Timedelta(days=1)
     out["model_version"] = model_version
     out["data_as_of"] = demand.as_of if data_as_of is None else data_as_of
-    out["explanation"], out["explanation_zh"] = explain(out, demand.period.name)
-    return out.assign(content_hash=_hashes(out))[COLUMNS]
+    out["content_hash"] = _hashes(out)
+    told = explain(out, demand.period.name) if words else (None, None)
+    out["explanation"], out["explanation_zh"] = told
+    return out[COLUMNS]
 
 
 def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame) -> np.ndarray:
@@ -141,7 +145,7 @@ def _beyond(lead_times: LeadTimes, review: np.ndarray, horizon: int) -> np.ndarr
 
 
 def _hashes(frame: pd.DataFrame) -> list[str]:
-    """sha256 of all values of each row: the same thresholds give the same hash."""
+    """sha256 of all values of each row that the words rest on: the same thresholds give the same hash."""
     numbers = list(frame.select_dtypes("number").columns)
     packed = frame[numbers].to_numpy(dtype=np.float64)
     words = [frame[name].astype(str).tolist() for name in frame.columns if name not in numbers]

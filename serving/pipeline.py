@@ -98,7 +98,7 @@ def publish(walk: Walk, store: Store) -> None:
     larger = {
         "forecast": daily_forecast(walk.demand, None, sorted({*BANDS, *walk.settings.levels})),
         "cumulative": cumulative_forecast(walk.demand, None, walk.settings.levels),
-        "thresholds": walk.thresholds_ahead,
+        "thresholds": walk.thresholds_ahead(words=False),
         "history": _history(walk),
         "inbound": _inbound(walk),
         "suppliers": walk.supplier_facts,

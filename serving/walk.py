@@ -258,8 +258,7 @@ class Walk:
 
         return in_chunks(derive, len(demand.keys), self.settings.threads)
 
-    @cached_property
-    def thresholds_ahead(self) -> pd.DataFrame:
+    def thresholds_ahead(self, words: bool = True) -> pd.DataFrame:
         """The same for each coming review period that the forecast covers, today's first."""
         demand = self.demand
         self.stage("deriving thresholds of coming periods")
@@ -267,7 +266,9 @@ class Walk:
 
         def derive(rows: slice) -> pd.DataFrame:
             parts = demand.take(rows), supply.iloc[rows], lead_times.take(rows)
-            return thresholds_ahead(*parts, lambda date: self.targets_on(date).iloc[rows], version)
+            return thresholds_ahead(
+                *parts, lambda date: self.targets_on(date).iloc[rows], version, words=words
+            )
 
         return in_chunks(derive, len(demand.keys), self.settings.threads)
 

@@ -32,7 +32,7 @@ def thresholds(
 
     with show.progress() as stage:
         walk = Walk(settings_of(workspace, config), date_of(as_of), stage)
-        frame = walk.thresholds if today else walk.thresholds_ahead
+        frame = walk.thresholds if today else walk.thresholds_ahead()
     show.deliver(frame, out, json)
 
 
