@@ -86,7 +86,8 @@ def _lives(seen: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """One row per alert from all that was said of it, day by day."""
     parts = [part for part in seen if len(part)]
     if not parts:
-        return pd.DataFrame(columns=list(COLUMNS))
+        dated = dict.fromkeys(("opened_on", "resolved_on"), "datetime64[ns]")
+        return pd.DataFrame(columns=list(COLUMNS)).astype(dated)
     told = pd.concat(parts, ignore_index=True)
     told["severity"] = told["tier"].map(TIERS.index)
     by = told.groupby("alert_id", sort=False)
