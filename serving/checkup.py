@@ -1,6 +1,7 @@
 """The check-up: gathers what `doctor` looks at from the workspace. Looking changes nothing."""
 
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +79,16 @@ def _published(evidence: Evidence, settings: Settings) -> Evidence:
         return evidence
     store = Store.open(url)
     try:
-        evidence = replace(evidence, alerts=store.open_alerts())
+        counts: Counter[str] = Counter()
+        for (_, state), count in store.outbox.count().items():
+            counts[state] += count
+        evidence = replace(
+            evidence,
+            alerts=store.open_alerts(),
+            audit=store.responses(settings.desk).verify(),
+            notices=counts,
+            channels=len(settings.desk.channels),
+        )
         snapshot = store.ready().snapshot
         if snapshot is not None:
             evidence = replace(evidence, thresholds_changed_on=pd.Timestamp(snapshot.as_of))

@@ -3,7 +3,7 @@
 This module owns the checks and their limits. It looks at evidence that others gather and touches nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -62,6 +62,8 @@ class Evidence:
     host: where the service listens
     horizon_end: last date that is forecast; holidays_until: last date with known holidays
     policies: policies as loaded
+    audit: what is wrong with the chain of events; empty = nothing
+    notices: how many there are in each state; channels: how many are configured
     workspace_mode: permission bits of the workspace folder; workspace_writable: whether it can be written
     """
 
@@ -80,6 +82,9 @@ class Evidence:
     horizon_end: pd.Timestamp | None = None
     holidays_until: pd.Timestamp | None = None
     policies: pd.DataFrame | None = None
+    audit: str | None = None
+    notices: Mapping[str, int] | None = None
+    channels: int | None = None
     workspace_mode: int | None = None
     workspace_writable: bool | None = None
     limits: Limits = field(default_factory=Limits)
@@ -162,6 +167,28 @@ def unattended_alerts(evidence: Evidence) -> list[Finding]:
     return [Finding("warning", f"alerts older than {limit:.0f} days are unanswered", str(count), remedy)]
 
 
+def broken_audit(evidence: Evidence) -> list[Finding]:
+    """Events of alerts that were changed, removed or added behind the service's back."""
+    if not evidence.audit:
+        return []
+    remedy = "find out who wrote to the database; restore alert_events from a backup taken before that"
+    return [Finding("error", "the audit of alerts was tampered with", evidence.audit, remedy)]
+
+
+def undelivered_notices(evidence: Evidence) -> list[Finding]:
+    """Notices that were given up, and alerts of which nobody is told at all."""
+    found = []
+    if evidence.notices is not None and (dead := evidence.notices.get("dead", 0)):
+        remedy = "run `forestock notify list --state dead`, mend the channel, then `forestock notify redrive`"
+        found.append(Finding("warning", "notices were given up", str(dead), remedy))
+    if evidence.channels == 0 and evidence.alerts is not None and len(evidence.alerts):
+        remedy = (
+            "describe a channel under [channels.NAME] in forestock.toml, then: forestock notify test NAME"
+        )
+        found.append(Finding("note", "nobody is told of alerts", "no channel", remedy))
+    return found
+
+
 def one_sided_rules(evidence: Evidence) -> list[Finding]:
     """Only a lower or only an upper limit."""
     if evidence.rules is None:
@@ -233,6 +260,8 @@ CHECKS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     model_state,
     unchanged_thresholds,
     unattended_alerts,
+    broken_audit,
+    undelivered_notices,
     one_sided_rules,
     open_door,
     unknown_holidays,

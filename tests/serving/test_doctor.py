@@ -87,6 +87,13 @@ def test_what_nobody_looked_at_is_not_reported():
             "note",
             ["policies have expired", "tea until 2024-05-30", "rule below"],
         ),
+        ({"audit": "event 7 is missing"}, "error", ["tampered with", "event 7 is missing", "backup"]),
+        ({"notices": {"dead": 3, "sent": 9}}, "warning", ["given up", "3", "notify redrive"]),
+        (
+            {"channels": 0, "alerts": alerts(opened_on=ago(0), state="acknowledged")},
+            "note",
+            ["nobody is told of alerts", "no channel", "notify test"],
+        ),
         ({"workspace_writable": False}, "error", ["cannot be written", "right to write"]),
         ({"workspace_mode": 0o40777}, "error", ["every account", "0o777", "chmod o-w"]),
     ],
