@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import JSON, Column, Connection, Date, Double, Integer, String, Table, insert
+from sqlalchemy import JSON, Boolean, Column, Connection, Date, Double, Integer, String, Table, insert
 from sqlalchemy.sql import Select
 
 from ingestion.errors import Problem
 
 BATCH = 5_000
+PLAIN: tuple[tuple[type[Any], type[Any]], ...] = ((Boolean, bool), (Integer, int))
 INFINITE = (float("inf"), float("-inf"))
 
 
@@ -118,11 +119,8 @@ def _cells(frame: pd.DataFrame, column: Column[Any]) -> list[Any]:
         return [plain(cell) for cell in series.astype(object)]
     if isinstance(column.type, Double):
         return _floats(series)
-    whole = isinstance(column.type, Integer)
-    return [
-        None if cell is None else (int(cell) if whole else str(cell))
-        for cell in _filled(series, series.notna())
-    ]
+    kind = next((made for sort, made in PLAIN if isinstance(column.type, sort)), str)
+    return [None if cell is None else kind(cell) for cell in _filled(series, series.notna())]
 
 
 def _json_cells(series: pd.Series) -> list[Any]:
