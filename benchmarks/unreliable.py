@@ -26,7 +26,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take the message, or find a way not to."""
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        size = int(self.headers["Content-Length"])
+        content = self.rfile.read(size)
+        if len(content) < size:  # the sender died while it spoke
+            self.close_connection = True
+            return
+        body = content.decode()
         kind, luck = self.path.split("/")[1].partition("?")[0], random.random()
         if luck < 0.5:
             self._note(kind, body)

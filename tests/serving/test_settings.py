@@ -166,6 +166,10 @@ def test_what_the_documents_show_is_accepted(text, monkeypatch, tmp_path):
     monkeypatch.setenv("DATABASE", "sqlite:///store.db")
     monkeypatch.setenv("MODEL_KEY", "secret")
     monkeypatch.setenv("ERP_URL", "sqlite:///erp.db")
+    monkeypatch.setenv("DINGTALK_URL", "https://oapi.dingtalk.com/robot/send?access_token=1")
+    monkeypatch.setenv("DINGTALK_SECRET", "SEC1")
+    monkeypatch.setenv("MAIL_URL", "mailto://user:password@example.org")
+    monkeypatch.setenv("OA_SECRET", "whsec_" + "A" * 43 + "=")
     settings = read_settings(write(text))
     assert settings.rules
     read_workspace(settings.ingestion)
