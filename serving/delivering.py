@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from ingestion.errors import Problem
-from serving.store.outbox import Outbox, Outcome, Parcel
+from serving.store.claims import Outbox, Outcome, Parcel
 from serving.store.store import Store
 from warning.channels.opening import most_together, open_channel
 from warning.channels.sending import Message, Sender, UndeliveredError

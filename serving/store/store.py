@@ -14,9 +14,9 @@ from ingestion.errors import Problem
 from serving.store import alerts as alert_rows
 from serving.store import audit, snapshots, standing
 from serving.store.alerts import AlertFilter, Applied
+from serving.store.claims import Outbox
 from serving.store.database import Unavailable, head, migrate, open_engine, reading, revision, writing
 from serving.store.lifecycle import Responses
-from serving.store.outbox import Outbox
 from serving.store.outcomes import Outcomes
 from serving.store.paging import Page
 from serving.store.proposals import Proposals

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from serving.delivering import Courier, Delivered
-from serving.store.outbox import Outbox, Outcome
+from serving.store.claims import Outbox, Outcome
 from warning.channels.opening import configured_channels
 from warning.channels.sending import Message, UndeliveredError
 from warning.engine import evaluate
