@@ -90,6 +90,7 @@ class AlertFilter:
 
     state: unresolved, all, or one state of an alert's life
     text: part of a sku, location, title or item name, in any case
+    attention: now (brought to its owner), queued or silenced
     """
 
     sku: str | None = None
@@ -98,6 +99,7 @@ class AlertFilter:
     rule: str | None = None
     state: str = "unresolved"
     text: str | None = None
+    attention: str | None = None
 
 
 def apply(connection: Connection, decision: Decision, at: datetime, desk: Desk) -> Applied:
@@ -243,15 +245,17 @@ def is_known(connection: Connection, sku: str | None, location: str | None) -> b
 
 
 def distribution(connection: Connection) -> pd.DataFrame:
-    """tier, rule, location, alerts, money of what is unresolved; unknown money counts as 0."""
-    keys = [alerts.c.tier, alerts.c.rule, alerts.c.location]
+    """tier, rule, location, attention, alerts, money of what is unresolved; unknown money counts as 0."""
+    keys = [alerts.c.tier, alerts.c.rule, alerts.c.location, alerts.c.attention]
     measures = [
         func.count().label("alerts"),
         func.coalesce(func.sum(alerts.c.money_at_risk), 0.0).label("money"),
     ]
     query = select(*keys, *measures).where(UNRESOLVED).group_by(*keys).order_by(*keys)
     rows = connection.execute(query).fetchall()
-    return pd.DataFrame([tuple(row) for row in rows], columns=["tier", "rule", "location", "alerts", "money"])
+    return pd.DataFrame(
+        [tuple(row) for row in rows], columns=["tier", "rule", "location", "attention", "alerts", "money"]
+    )
 
 
 def _order(connection: Connection) -> list[ColumnElement[Any]]:
@@ -285,7 +289,8 @@ def _latest(*frames: pd.DataFrame, column: str) -> date | None:
 
 
 def _conditions(chosen: AlertFilter) -> list[ColumnElement[bool]]:
-    equal = {"sku": chosen.sku, "location": chosen.location, "tier": chosen.tier, "rule": chosen.rule}
+    names = ("sku", "location", "tier", "rule", "attention")
+    equal = {name: getattr(chosen, name) for name in names}
     conditions = [alerts.c[name] == value for name, value in equal.items() if value is not None]
     if chosen.state == "unresolved":
         conditions.append(UNRESOLVED)
