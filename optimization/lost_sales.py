@@ -1,9 +1,10 @@
 """Lost sales: what an empty shelf cannot sell is gone, so the levels that cost least are simulated.
 
-It owns the search for the level of demand to cover, and the look ahead behind one order. The newsvendor level
-p / (p + h·R) lets a backlog wait for the order it caused; when sales are lost, part of what was ordered for
-them is left over, and a lower level is cheaper (Zipkin 2008, Old and new methods for lost-sales inventory
-systems). No formula is near enough for all items, so each is played on its own paths of demand.
+It owns the search for the level of demand to cover, and the world that levels and orders (`lost_orders`) are
+played in. The newsvendor level p / (p + h·R) lets a backlog wait for the order it caused; when sales are
+lost, part of what was ordered for them is left over, and a lower level is cheaper (Zipkin 2008, Old and new
+methods for lost-sales inventory systems). No formula is near enough for all items, so each is played on its
+own paths of demand.
 """
 
 from typing import NamedTuple
@@ -14,19 +15,16 @@ from numba import njit
 
 from forecasting.cumulative import CumulativeDemand, path_levels
 from optimization.lead_time import LeadTimes
-from optimization.position import Inbound
 from optimization.projection import Arrivals, arrivals_of, demand_paths
 from optimization.protection import protection_demand
 from optimization.sums import Picks, compiled_rows, picks
 from optimization.thresholds import round_up
 
 LEVELS = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99])
-FINEST = 50  # quantities tried where there is no grid
-PATIENCE = 3  # dearer quantities in a row after which the search ends
 LOOK = 3  # protection intervals played ahead, where the forecast reaches
 
 
-class _World(NamedTuple):
+class World(NamedTuple):
     """Demand and supply as the compiled clock needs them, n series.
 
     rows: (n, H, levels) quantiles of cumulative demand; way: their paths; draws: (k, paths) shuffled chances
@@ -86,7 +84,7 @@ def settle_targets(
     over = protection_demand(part, lead, terms["review_periods"].to_numpy(dtype=np.int64))
     whole = terms["whole"].to_numpy(dtype=bool)
     levels = round_up(over.quantile(LEVELS), whole[:, None])
-    world = _world(part, terms, lead, targets.iloc[chosen], paths, seed)
+    world = world_of(part, terms, lead, targets.iloc[chosen], paths, seed)
     fresh = arrivals_of(part.keys, lead, None, demand.horizon)
     cost = _cost_of_levels(world, fresh, np.ascontiguousarray(levels))
     level = targets["target"].to_numpy(dtype=float).copy()
@@ -94,45 +92,15 @@ def settle_targets(
     return targets.assign(target=level)
 
 
-def cheapest_orders(
-    demand: CumulativeDemand,
-    supply: pd.DataFrame,
-    lead_times: LeadTimes,
-    targets: pd.DataFrame,
-    *,
-    level: np.ndarray,
-    available: np.ndarray,
-    inbound: Inbound,
-    most: np.ndarray,
-    paths: int = 256,
-    seed: int = 0,
-) -> np.ndarray:
-    """(n,) quantity to order now, above 0, with the lowest expected holding and shortage cost ahead.
-
-    All rows must be `concerned`. Later reviews order up to `level`, (n,) units, moved with the expected
-    demand of their own protection interval; so what is left over of this order makes those smaller.
-    available: (n,) units on the shelf; inbound: open orders, of all series or more
-    most: (n,) units, the largest quantity allowed: on the grid of quantities that can be ordered
-    Where any quantity can be ordered, fiftieths of `most` are tried.
-    """
-    world = _world(demand, supply, lead_times, targets, paths, seed)
-    step = np.where(world.lot > 0, world.lot, most / FINEST)
-    world = world._replace(least=np.maximum(world.least, np.minimum(step, most)), lot=step)
-    arrivals = arrivals_of(demand.keys, lead_times, inbound, demand.horizon)
-    level, shelf, most = (
-        np.ascontiguousarray(x, dtype=np.float64) for x in (level, np.maximum(available, 0.0), most)
-    )
-    return _best_orders(world, arrivals, (level, shelf, most))
-
-
-def _world(
+def world_of(
     demand: CumulativeDemand,
     supply: pd.DataFrame,
     lead_times: LeadTimes,
     targets: pd.DataFrame,
     paths: int,
     seed: int,
-) -> _World:
+) -> World:
+    """What is played: `paths` of demand, and lead times drawn from `seed`; all row by row as demand."""
     horizon = demand.horizon
     walk = path_levels(paths, horizon, demand.correlation, seed)
     way = picks(demand.levels, (walk.argsort(axis=0).argsort(axis=0) + 0.5) / paths)
@@ -145,7 +113,7 @@ def _world(
     lot = supply["lot_size"].to_numpy(dtype=np.float64)
     whole = supply["whole"].to_numpy(dtype=bool)
     lot = np.where(lot > 0, lot, np.where(whole, 1.0, 0.0))
-    return _World(
+    return World(
         rows=compiled_rows(demand),
         way=way,
         draws=draws,
@@ -175,7 +143,7 @@ def _pace(mean: np.ndarray, interval: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _cost_of_levels(world: _World, fresh: Arrivals, levels: np.ndarray) -> np.ndarray:
+def _cost_of_levels(world: World, fresh: Arrivals, levels: np.ndarray) -> np.ndarray:
     """(n, levels) mean cost of ordering up to each of `levels`, (n, levels) units.
 
     The shelf starts at the level; cost counts from the step on at which the first order can come.
@@ -186,7 +154,7 @@ def _cost_of_levels(world: _World, fresh: Arrivals, levels: np.ndarray) -> np.nd
     cumulative, due = np.empty((paths, horizon)), np.empty(horizon)
     for i in range(n):
         demand_paths(world.rows[i], world.way, world.whole[i], cumulative)
-        leads = _leads(world, fresh, i)
+        leads = leads_of(world, fresh, i)
         for k in range(count):
             if k > 0 and levels[i, k] == levels[i, k - 1]:
                 out[i, k] = out[i, k - 1]
@@ -199,47 +167,7 @@ def _cost_of_levels(world: _World, fresh: Arrivals, levels: np.ndarray) -> np.nd
 
 
 @njit(cache=True, nogil=True)
-def _best_orders(
-    world: _World, arrivals: Arrivals, bounds: tuple[np.ndarray, np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """(n,) cheapest quantity on the grid, searched from the largest allowed down.
-
-    bounds: (n,) order-up-to level of later reviews, units on the shelf, largest quantity
-    """
-    level, available, most = bounds
-    n = len(level)
-    paths, horizon = world.way.low.shape
-    out = np.zeros(n)
-    cumulative, due = np.empty((paths, horizon)), np.empty(horizon)
-    for i in range(n):
-        demand_paths(world.rows[i], world.way, world.whole[i], cumulative)
-        leads = _leads(world, arrivals, i)
-        coming = np.zeros((paths, horizon))
-        for j in range(arrivals.offset[i], arrivals.offset[i + 1]):
-            shuffle = world.draws[(j - arrivals.offset[i]) % len(world.draws)]
-            for s in range(paths):
-                # From the far end of the draws, so that open orders and new ones are not drawn alike.
-                step = np.searchsorted(arrivals.reached[j], 1.0 - shuffle[s])
-                if step < horizon:
-                    coming[s, step] += arrivals.quantity[j]
-        best, worse = np.inf, 0
-        for k in range(_steps(most[i] - 1e-6, world.least[i], world.lot[i]), 0, -1):
-            quantity, cost = world.least[i] + (k - 1) * world.lot[i], 0.0
-            for s in range(paths):
-                start = (available[i], level[i], quantity, 0)
-                due[:] = coming[s]
-                cost += _play(world, i, cumulative[s], due, leads[s], start)
-            if cost < best:
-                best, out[i], worse = cost, quantity, 0
-            else:
-                worse += 1
-                if worse == PATIENCE:
-                    break
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _leads(world: _World, arrivals: Arrivals, i: int) -> np.ndarray:
+def leads_of(world: World, arrivals: Arrivals, i: int) -> np.ndarray:
     """(paths, H + 1) lead time of an order placed before each step."""
     paths, horizon = world.way.low.shape
     out = np.empty((paths, horizon + 1), dtype=np.int64)
@@ -262,7 +190,7 @@ def _steps(missing: float, least: float, lot: float) -> int:
 
 @njit(cache=True, nogil=True)
 def _play(
-    world: _World,
+    world: World,
     i: int,
     path: np.ndarray,
     due: np.ndarray,

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import gamma, nbinom, norm, poisson
 
-from optimization.lost_sales import LEVELS, cheapest_orders, concerned, settle_targets
+from optimization.lost_orders import cheapest_orders
+from optimization.lost_sales import LEVELS, concerned, settle_targets
 from optimization.position import Inbound
 from optimization.protection import protection_demand
 from optimization.replay import replay_thresholds
@@ -86,16 +87,13 @@ def test_others_keep_their_target(usual_demand, lead_time_of):
 def order(usual_demand, lead_time_of):
     """Cheapest order with demand of 3 a period that is all but certain, and a lead time of 2 periods."""
 
-    def build(
-        available, supply=None, most=50.0, level=9.0, law=lambda m: norm(m, 1e-6), inbound=None, lead=None
-    ):
+    def build(available, supply=None, most=50.0, law=lambda m: norm(m, 1e-6), inbound=None, lead=None):
         demand = usual_demand(np.array([3.0]), 10, law)
         return cheapest_orders(
             demand,
             terms() if supply is None else supply,
             lead_time_of(lead or {2: 1.0}),
             aims(),
-            level=np.array([level]),
             available=np.array([available]),
             inbound=inbound or no_orders(10),
             most=np.array([most]),
@@ -124,10 +122,68 @@ def test_an_order_is_on_the_grid_and_within_the_most(order):
     assert grams == pytest.approx(3.0, abs=0.4 + 1e-9)
 
 
-def test_an_uncertain_delivery_asks_for_more(order):
-    law = poisson
-    sure, late = order(6.0, law=law, level=14.0), order(6.0, law=law, level=14.0, lead={1: 0.5, 5: 0.5})
-    assert late >= sure
+@pytest.mark.parametrize(
+    ("mean", "size", "lead", "review", "shortage", "saved"),
+    [
+        (3.0, 1.0, {2: 1.0}, 1, 5.0, 0.02),
+        (20.0, 50.0, {2: 1.0}, 1, 5.0, 0.03),
+        (6.0, 2.0, {4: 1.0}, 1, 9.0, 0.03),
+        (3.0, 2.0, {4: 1.0}, 4, 19.0, 0.0),
+        (6.0, 4.0, {1: 0.5, 5: 0.5}, 1, 9.0, 0.0),
+        (3.0, 2.0, {0: 1.0}, 1, 5.0, -0.02),
+    ],
+)
+def test_the_orders_cost_less_than_the_best_order_up_to_level(
+    usual_demand, lead_time_of, mean, size, lead, review, shortage, saved
+):
+    """150 shelves, long plays; the policy knows the laws of demand and lead time, and what is on its way."""
+    n, warm, last = 150, 15, 60
+    rng = np.random.default_rng(3)
+    truth = rng.negative_binomial(size, size / (size + mean), (n, last)).astype(float)
+    took = rng.choice(list(lead), (n, last), p=list(lead.values()))
+
+    def cost(left: np.ndarray, lost: np.ndarray) -> float:
+        return float(left.mean() + shortage * lost.mean())
+
+    best, middle = np.inf, int(mean * (max(lead) + review))
+    for at in range(middle // 3, 2 * middle + 8):
+        played = replay_thresholds(truth, at, at, took, review=review, warm_up=warm)
+        best = min(best, cost(played.stock, played.lost / played.periods))
+    demand = usual_demand(np.full(n, mean), 24, lambda m: nbinom(m / mean * size, size / (size + mean)))
+    lead_times, supply = lead_time_of(lead, n), terms(n, review_periods=review)
+    told = settle_targets(demand, supply, lead_times, aims(n, shortage_cost=shortage))
+    over = protection_demand(demand, lead_times, np.full(n, review))
+    point = round_up(over.quantile(told["target"].to_numpy()[:, None])[:, 0], np.full(n, True))
+    shelf, orders, arrives = point.copy(), np.zeros((n, last)), np.zeros((n, last + 30))
+    left, lost = np.zeros((n, last)), np.zeros((n, last))
+    for t in range(last):
+        shelf = shelf + arrives[:, t]
+        lost[:, t] = np.maximum(truth[:, t] - shelf, 0.0)
+        shelf = left[:, t] = np.maximum(shelf - truth[:, t], 0.0)
+        if t % review == 0:
+            inbound = _on_the_way(demand.keys, orders, took, t, lead)
+            placed = cheapest_orders(
+                demand, supply, lead_times, aims(n, shortage_cost=shortage), available=shelf,
+                inbound=inbound, most=np.full(n, 1000.0), seed=t,
+            )  # fmt: skip
+            due = shelf + arrives[:, t + 1 :].sum(axis=1) < point - 1e-6
+            orders[:, t] = np.where(due, placed, 0.0)
+            arrives[np.arange(n), t + 1 + took[:, t]] += orders[:, t]
+    ours = cost(left[:, warm:], lost[:, warm:])
+    assert ours <= (1.0 - saved) * best, (ours, best, 1 - ours / best)
+
+
+def _on_the_way(keys: pd.DataFrame, orders: np.ndarray, took: np.ndarray, now: int, lead: dict[int, float]):
+    """Open orders at the end of period `now`, each with its chances given that it has not come yet."""
+    frames, chances = [], []
+    for t in range(max(now - max(lead), 0), now):
+        still = (orders[:, t] > 0) & (t + 1 + took[:, t] > now)
+        ahead = {t + periods - now: chance for periods, chance in lead.items() if t + periods >= now}
+        row = np.zeros(24)
+        row[list(ahead)] = np.array(list(ahead.values())) / sum(ahead.values())
+        frames.append(keys[still].assign(quantity=orders[still, t]))
+        chances.append(np.tile(row, (still.sum(), 1)))
+    return Inbound(pd.concat(frames, ignore_index=True), np.concatenate(chances)) if frames else no_orders(24)
 
 
 def test_the_level_follows_cost_and_unit(usual_demand, lead_time_of):
