@@ -51,6 +51,117 @@ def recommend_orders(
     due = free < thresholds["reorder_point"].to_numpy() - 1e-6
     due &= (supply["lifecycle"] != "discontinued").to_numpy()
     over = protection_demand(demand, lead_times, review)
+    least, lot = order_grid(supply)
+    room = thresholds["order_up_to"].to_numpy() - free
+    quantity = on_grid(room, least, lot, np.floor)
+    # With a fraction of a unit on the way no quantity may fit between the two levels: then the lower counts.
+    missing = thresholds["reorder_point"].to_numpy() - free
+    quantity = np.maximum(quantity, on_grid(missing, least, lot, np.ceil))
+    # A cost of ordering is in the order-up-to level already, through the economic order quantity.
+    by_cost = (targets["measure"] == "cost").to_numpy() & due & ~(supply["order_cost"].to_numpy() > 0)
+    lost = by_cost & concerned(demand, supply, lead_times, targets)
+    if lost.any():
+        spare = thresholds["overstock_level"].to_numpy(dtype=float) - free
+        quantity[lost] = cheapest_orders(
+            demand.take(lost),
+            supply[lost],
+            lead_times.take(lost),
+            targets[lost],
+            available=(position["on_hand"] - position["reserved"]).to_numpy(dtype=float)[lost],
+            inbound=inbound,
+            most=np.maximum(quantity, on_grid(spare, least, lot, np.floor))[lost],
+        )
+    by_cost &= ~lost
+    if by_cost.any():
+        quantity[by_cost] = cheapest(over.take(by_cost), supply[by_cost], targets[by_cost], free[by_cost])
+    in_time = _sellable(over, supply, free, demand.period.days)
+    limit = np.where(in_time < quantity, "life", np.where(lost, "lost", ""))
+    quantity = np.minimum(quantity, in_time)
+    out = supply[["sku", "location", "supplier", "unit_cost"]].reset_index(drop=True)
+    first = demand.period.index(demand.as_of)[0] + 1
+    out = out.assign(
+        kind="purchase",
+        quantity=quantity,
+        order_on=demand.period.dates(np.full(len(out), first)),
+        arrives_on=demand.period.dates(first + lead_times.quantile(0.5)),
+        cost=quantity * out["unit_cost"] + supply["order_cost"].to_numpy(),
+        position=free,
+        on_hand=position["on_hand"].to_numpy(),
+        reserved=position["reserved"].to_numpy(),
+        inbound=coming,
+        reorder_point=thresholds["reorder_point"].to_numpy(),
+        limit=limit,
+    )
+    wanted = due & (quantity > 0)
+    _tell_of_minimum(supply[wanted])
+    out = out[wanted].reset_index(drop=True)
+    return out.assign(
+        reason=_reasons(out, ENGLISH, LIMITS),
+        reason_zh=_reasons(out, CHINESE, LIMITS_ZH),
+    )[COLUMNS]
+
+
+def _tell_of_minimum(supply: pd.DataFrame) -> None:
+    given = supply.loc[supply["minimum_order_value"] > 0, "supplier"]
+    if len(given):
+        log.warning(
+            "sourcing.minimum_order_value is not applied: %d recommended orders go to suppliers that ask for "
+            "one (%s); check each supplier's total before sending",
+            len(given),
+            ", ".join(sorted(given.unique())[:5]),
+        )
+
+
+def order_grid(supply: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest order and step above it, (n,) units each; step 0 = any quantity."""
+    lot = supply["lot_size"].to_numpy(dtype=float)
+    lot = np.where(lot > 0, lot, np.where(supply["whole"].to_numpy(dtype=bool), 1.0, 0.0))
+    return np.maximum(supply["moq"].to_numpy(dtype=float), lot), lot
+
+
+def on_grid(units: np.ndarray, least: np.ndarray, lot: np.ndarray, toward: np.ufunc) -> np.ndarray:
+    """(n,) quantity of the grid {0, least, least + lot, …} next to `units`, by np.floor or np.ceil.
+
+    >>> grid = np.array([24.0, 24.0, 24.0]), np.array([12.0, 12.0, 12.0])
+    >>> on_grid(np.array([50.0, 20.0, -3.0]), *grid, np.floor).tolist()
+    [48.0, 0.0, 0.0]
+    >>> on_grid(np.array([50.0, 20.0, -3.0]), *grid, np.ceil).tolist()
+    [60.0, 24.0, 0.0]
+    """
+    steps = np.divide(units - least, lot, where=lot > 0, out=np.zeros(len(units)))
+    slack = 1e-6 if toward is np.floor else -1e-6
+    stepped = np.where(lot > 0, least + lot * toward(steps + slack), units)
+    smallest = 0.0 if toward is np.floor else least
+    return np.where(units <= 1e-6, 0.0, np.where(units < least - 1e-6, smallest, stepped))
+
+
+def cheapest(
+    over: ProtectionDemand, supply: pd.DataFrame, targets: pd.DataFrame, free: np.ndarray
+) -> np.ndarray:
+    """(n,) quantity on the grid, above 0, with the lowest expected cost h·R·E[y - D]⁺ + p·E[D - y]⁺.
+
+    y = position + quantity against demand over lead time + review. The cost is convex in y, so the best
+    quantity of the grid lies beside the newsvendor level. None is no choice: an order that is due and not
+    placed would leave the shelf short for longer than the one interval that is weighed here.
+    free: (n,) position, below the newsvendor level
+    """
+    least, lot = order_grid(supply)
+    level = over.quantile(targets["target"].to_numpy(dtype=float)[:, None])[:, 0]
+    level = round_up(level, supply["whole"].to_numpy(dtype=bool))
+    options = np.stack([on_grid(level - free, least, lot, side) for side in (np.floor, np.ceil)])
+    held = targets["holding_cost"].to_numpy() * np.maximum(supply["review_periods"].to_numpy(), 1)
+    missed, mean = targets["shortage_cost"].to_numpy(), over.shortage(np.zeros(len(free)))
+    costs = []
+    for option in options:
+        reach = np.maximum(free + option, 0.0)
+        short = over.shortage(reach) + np.maximum(-(free + option), 0.0)
+        cost = held * (reach - mean + over.shortage(reach)) + missed * short
+        costs.append(np.where(option > 0, cost, np.inf))
+    return options[np.argmin(np.round(costs, 9), axis=0), np.arange(len(free))]
+
+
+def _sellable(over: ProtectionDemand, supply: pd.DataFrame, free: np.ndarray, days: float) -> np.ndarray:
+    """(n,) units likely to sell in time (median demand of a shelf life less the position), or one order."""
     life = supply["shelf_life_days"].to_numpy(dtype=float)
     limited = np.isfinite(life)
     out = np.full(len(free), np.inf)
