@@ -1,10 +1,10 @@
-"""Trial: what rules would have been worth over past days, segment by segment.
+"""Trial: what settings of the shortage rules would have been worth over past days, segment by segment.
 
-This module owns the figures that rules are compared by: alerts a day, hits, false and missed, and what these
-cost. The alerts come from `warning.rerun`, their outcomes from `warning.judging`.
+This module owns the figures that settings are compared by: alerts a day, hits, false and missed, and what
+these cost. The alerts come from `warning.sweep`, their outcomes from `warning.judging`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,11 +13,9 @@ import pandas as pd
 
 from warning.history import SERIES, History
 from warning.judging import judge
-from warning.kinds import SHORTAGES
-from warning.rerun import Day, rerun
-from warning.rules import Rule
+from warning.sweep import Readings, Setting, fire
 
-FIGURES = ("alerts", "hit", "late", "false", "missed")
+JUDGED = ("hit", "late", "false", "missed")
 WARM_UP = 14.0  # days in which what stood already opens; they are played and not counted
 
 
@@ -34,39 +32,37 @@ class Stakes(NamedTuple):
 
 @dataclass(frozen=True)
 class Past:
-    """Days to try rules on, what happened, and what is at stake.
+    """What to try settings on: what the rules read, what happened, and what is at stake.
 
-    days: in the order of their dates; history, stakes: n series
+    readings, history, stakes: of the same n series
     segments: (n,) label of the segment that each series belongs to; "" = none
     """
 
-    days: Sequence[Day]
+    readings: Readings
     history: History
     segments: np.ndarray
     stakes: Stakes
 
     @property
     def counted(self) -> tuple[pd.Timestamp, pd.Timestamp]:
-        """First and last date of openings that count: after the warm-up, and long enough ago to be judged."""
-        last = self.days[-1].today
-        first = min(self.days[0].today + pd.Timedelta(days=WARM_UP), last)
-        return first, last
+        """First and last date of openings that count: those after the warm-up."""
+        first, last = self.readings.dates[0], self.readings.dates[-1]
+        return min(first + pd.Timedelta(days=WARM_UP), last), last
 
 
-def try_rules(rules: Sequence[Rule], past: Past) -> pd.DataFrame:
-    """One row per warning of a shortage that was judged: segment, opened_on, outcome, missed, cost.
+def try_settings(past: Past, settings: Mapping[str, Setting] | None = None) -> pd.DataFrame:
+    """One row per warning of a shortage that was judged: sku, location, segment, opened_on, outcome, missed,
+    cost.
 
+    settings: of rules by name, other than they are
     missed: whether it came too late or not at all, though somebody could have been told in time
     cost: of a false alert, the work; of a miss, what is not sold while it comes too late
     """
-    fired = rerun(rules, past.days).alerts
-    found = judge(fired[fired["kind"].isin(SHORTAGES)], past.history).outcomes
-    found = found[found["alert_id"] == found["chain"]]
+    found = judge(fire(past.readings, settings), past.history).outcomes
     first, last = past.counted
     opened = pd.to_datetime(found["opened_on"])
-    found = found[
-        (opened >= first) & (opened <= last) & found["outcome"].isin(("hit", "late", "false", "missed"))
-    ]
+    counts = (found["alert_id"] == found["chain"]) & found["outcome"].isin(JUDGED)
+    found = found[counts & (opened >= first) & (opened <= last)]
     row = past.history.row(found)
     late = np.maximum((found["needed"] - found["time_left"].fillna(0.0)).to_numpy(dtype=float), 0.0)
     loss = late * past.stakes.pace[row] * past.stakes.worth[row]
@@ -80,10 +76,12 @@ def try_rules(rules: Sequence[Rule], past: Past) -> pd.DataFrame:
 def figures(tried: pd.DataFrame, days: float) -> dict[str, float]:
     """The figures of some warnings: alerts a day, how many of each outcome, and their cost in money.
 
-    tried: rows of `try_rules`; days: over which they opened
+    tried: rows of `try_settings`; days: over which they opened
     """
     spoken = tried[tried["outcome"] != "missed"]
-    count = {name: int((tried["outcome"] == name).sum()) for name in ("hit", "late", "false")}
+    count: dict[str, float] = {
+        name: int((tried["outcome"] == name).sum()) for name in ("hit", "late", "false")
+    }
     return {
         "alerts_a_day": round(len(spoken) / max(days, 1.0), 3),
         **count,

@@ -8,23 +8,23 @@ alike. Where the forecast itself is off, a trigger would only cover it up: the s
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from warning.history import History
-from warning.rerun import Day
 from warning.rules import Rule
-from warning.trial import Past, figures, try_rules
+from warning.sweep import Setting
+from warning.trial import Past, figures, try_settings
 
 Kind = Literal["trigger", "hysteresis", "target", "retrain"]
 TUNED = ("stockout_risk", "low_stock")
 TRIGGERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of a risk: chances; of low stock: shares of what they are now
 SHARES = (1.0, 2.0, 3.0, 5.0)
 HYSTERESES = (0.05, 0.1, 0.2, 0.3)
+EVERYTHING = "*"
 
 
 @dataclass(frozen=True)
@@ -78,35 +78,50 @@ class Proposal:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def propose(rules: Sequence[Rule], past: Past, column: str, bounds: Bounds | None = None) -> list[Proposal]:
-    """Changes of the shortage rules, segment by segment; those that save the most first.
+def propose(past: Past, column: str, bounds: Bounds | None = None) -> list[Proposal]:
+    """Triggers of the shortage rules that past days speak for, segment by segment; the dearest faults first.
 
-    rules: in force
     column: of the facts, whose values past.segments are
+    Each rule is tried with those before it as proposed, because of one cause the first speaks.
     """
     bounds = bounds or Bounds()
-    rules = list(rules)
-    now = try_rules(rules, past)
     sent = retrain(past, column, bounds)
-    blind = {proposal.segment for proposal in sent}
+    wanted = sorted(set(past.segments) - {proposal.segment for proposal in sent} - {""})
+    settings: dict[str, Setting] = {}
     found: list[Proposal] = []
-    for place, rule in enumerate(rules):
-        if rule.kind not in TUNED or rule.mode != "live":
+    for rule in (reading.rule for reading in past.readings.rules):
+        if rule.kind not in TUNED:
             continue
+        now = try_settings(past, settings)
         tried = {
-            factor: try_rules([*rules[:place], scaled(rule, factor), *rules[place + 1 :]], past)
+            factor: try_settings(past, {**settings, rule.name: Setting(factor)})
             for factor in factors_of(rule, bounds)
         }
-        chosen: dict[str, float] = {}
-        for segment in sorted(set(past.segments) - blind - {""}):
+        chosen = np.ones(len(past.segments))
+        for segment in wanted:
             best = _best(now, tried, past, bounds, segment)
             if best is not None:
                 found.append(_trigger(rule, column, segment, best, (now, tried[best]), past))
-                chosen[segment] = best
-        rules[place] = with_sensitivity(rule, column, chosen)
-        if chosen:
-            now = try_rules(rules, past)
+                chosen[past.segments == segment] = best
+        settings[rule.name] = Setting(chosen)
     return [*sorted(found, key=lambda one: one.then["cost"] - one.now["cost"]), *sent]
+
+
+def steadier(past: Past, bounds: Bounds | None = None) -> list[Proposal]:
+    """Hysteresis of each shortage rule, for all that it watches."""
+    bounds, found = bounds or Bounds(), []
+    whole = replace(past, segments=np.full(len(past.segments), EVERYTHING, dtype=object))
+    now = try_settings(whole)
+    for rule in (reading.rule for reading in past.readings.rules):
+        if rule.kind not in TUNED:
+            continue
+        others = [value for value in HYSTERESES if abs(value - rule.hysteresis) > 1e-9]
+        tried = {value: try_settings(whole, {rule.name: Setting(hysteresis=value)}) for value in others}
+        best = _best(now, tried, whole, bounds, EVERYTHING)
+        if best is not None:
+            change, undo = {"hysteresis": best}, {"hysteresis": rule.hysteresis}
+            found.append(_proposal("hysteresis", ("", ""), rule.name, change, undo, (now, tried[best]), past))
+    return found
 
 
 def factors_of(rule: Rule, bounds: Bounds) -> list[float]:
@@ -121,29 +136,9 @@ def factors_of(rule: Rule, bounds: Bounds) -> list[float]:
     return [factor for factor in kept if abs(factor - 1.0) > 1e-3]
 
 
-def scaled(rule: Rule, factor: float) -> Rule:
-    """The rule as if its sensitivity were `factor` everywhere."""
-    highest = rule.shape.bounds[1]
-    tiers = {tier: bound / factor for tier, bound in rule.tiers.items()}
-    kept: dict[str, float] = {}
-    for tier, bound in sorted(tiers.items(), key=lambda item: item[1]):
-        if bound <= highest or not kept:
-            kept[tier] = min(bound, highest)
-    return replace(rule, tiers=kept, hysteresis=rule.hysteresis / factor)
-
-
-def with_sensitivity(rule: Rule, column: str, factors: Mapping[str, float]) -> Rule:
-    """The rule with its sensitivity to some values of a column multiplied."""
-    if not factors:
-        return rule
-    before = dict(rule.sensitivity.get(column, {}))
-    after = before | {value: round(before.get(value, 1.0) * factor, 4) for value, factor in factors.items()}
-    return replace(rule, sensitivity={**rule.sensitivity, column: after})
-
-
 def retrain(past: Past, column: str, bounds: Bounds) -> list[Proposal]:
     """Segments whose demand was not what was forecast: bias, or too often beyond the reorder point."""
-    table = demand_errors(past.days, past.history, past.segments)
+    table = demand_errors(past)
     found = []
     for segment, row in table.iterrows():
         if segment == "" or row["windows"] < bounds.least:
@@ -160,30 +155,27 @@ def retrain(past: Past, column: str, bounds: Bounds) -> list[Proposal]:
     return found
 
 
-def demand_errors(days: Sequence[Day], history: History, segments: np.ndarray) -> pd.DataFrame:
+def demand_errors(past: Past) -> pd.DataFrame:
     """Demand over lead time and review against what was forecast of it, by segment.
 
     bias: demand ÷ its forecast mean − 1; beyond: share of windows in which it passed the reorder point;
-        windows: how
-    many, one after the other in each series. The forecast mean is the reorder point less the safety stock.
+        windows:
+    how many, one after the other in each series.
     """
-    rows = []
-    free = np.zeros(len(history.keys), dtype=np.int64)
+    history, readings = past.history, past.readings
+    first = history.column(pd.Series(readings.dates))
     interval = history.lead + history.review
-    for day in days:
-        facts = day.facts
-        series = history.row(facts)
-        now = int(history.period.index(day.today)[0]) - history.first
-        due = (series >= 0) & (free[series] <= now)
-        end = now + interval[series]
-        due &= end < history.periods
-        mean = (facts["reorder_point"] - facts["safety_stock"]).to_numpy(dtype=float)
-        due &= (mean > 0) & (facts["lifecycle"] != "discontinued").to_numpy()
-        for place in np.flatnonzero(due):
-            row = series[place]
-            asked = history.wanted[row, now + 1 : now + 1 + interval[row]].sum()
-            rows.append((segments[row], asked, mean[place], facts["reorder_point"].iloc[place]))
-            free[row] = now + interval[row] + 1
+    rows = []
+    for row in range(len(history.keys)):
+        total = np.concatenate([[0.0], np.cumsum(history.wanted[row])])
+        free = -1
+        for t, now in enumerate(first):
+            end = now + interval[row]
+            if now < free or end >= history.periods or not readings.mean[row, t] > 0:
+                continue
+            asked = total[end + 1] - total[now + 1]
+            rows.append((past.segments[row], asked, readings.mean[row, t], readings.point[row, t]))
+            free = end + 1
     table = pd.DataFrame(rows, columns=["segment", "asked", "mean", "point"]).dropna()
     by = table.assign(beyond=table["asked"] > table["point"]).groupby("segment")
     sums = by[["asked", "mean"]].sum()
@@ -218,27 +210,6 @@ def _best(
         if all(missed) and found < cost - 1e-9:
             best, cost = factor, found
     return best
-
-
-def steadier(rules: Sequence[Rule], past: Past, bounds: Bounds | None = None) -> list[Proposal]:
-    """Hysteresis of each shortage rule, for all that it watches."""
-    bounds = bounds or Bounds()
-    rules, found = list(rules), []
-    whole = replace(past, segments=np.full(len(past.segments), "*", dtype=object))
-    now = try_rules(rules, whole)
-    for place, rule in enumerate(rules):
-        if rule.kind not in TUNED or rule.mode != "live":
-            continue
-        others = [value for value in HYSTERESES if abs(value - rule.hysteresis) > 1e-9]
-        tried = {
-            value: try_rules([*rules[:place], replace(rule, hysteresis=value), *rules[place + 1 :]], whole)
-            for value in others
-        }
-        best = _best(now, tried, whole, bounds, "*")
-        if best is not None:
-            change, undo = {"hysteresis": best}, {"hysteresis": rule.hysteresis}
-            found.append(_proposal("hysteresis", ("", ""), rule.name, change, undo, (now, tried[best]), past))
-    return found
 
 
 def entry_of(proposal: Proposal, rule: Rule, *, back: bool = False) -> dict[str, Any]:
