@@ -71,7 +71,9 @@ class Settings(BaseSettings):
     closes: str = Field("18:00", description="the end of a business day, such as 18:00")
     workdays: tuple[str, ...] = Field(WEEKDAYS[:5], min_length=1, description="English weekdays in a list")
     owners: dict[str, Any] = Field(default_factory=dict, description="owners by name")
-    channels: dict[str, Any] = Field(default_factory=dict, repr=False, description="channels by name")
+    channels: dict[str, Any] = Field(
+        default_factory=dict, repr=False, exclude=True, description="channels by name"
+    )
     approvals_channel: str = Field("", description="the name of a channel of kind webhook")
     tables: dict[str, Any] = Field(
         default_factory=dict, repr=False, exclude=True, description="sources and inline tables"

@@ -184,9 +184,10 @@ def _attend(
             and given["attention"] == worklist.NOW
         ):
             events.append((row["alert_id"], "shown", {"after": row["muted"]}))
+            given["deadline"] = desk.hours.deadline(at)  # nobody was to act before
         changed.append({**row, **given})
         known[row["alert_id"]] = changed[-1]
-    _write(connection, changed, ATTENTION)
+    _write(connection, changed, (*ATTENTION, "deadline"))
     return events
 
 

@@ -21,6 +21,7 @@ from warning.lifecycle import WAITING, check_live, check_snooze, next_state
 from warning.outbox import name_of
 from warning.owners import next_owner
 from warning.routing import Desk
+from warning.worklist import NOW
 
 STAMPS = {"acknowledged": "acknowledged_at", "acted": "acted_at"}
 
@@ -179,7 +180,9 @@ class Responses:
             self._write(connection, alert, values, "woken", {"until": until.isoformat()}, said)
             return True
         last = alert["escalated_at"]
-        if alert["state"] not in WAITING or (last is not None and self._desk.hours.deadline(last) > now):
+        if alert["state"] not in WAITING or alert["attention"] not in (None, NOW):
+            return False  # it was acted upon, or nobody has been brought it yet
+        if last is not None and self._desk.hours.deadline(last) > now:
             return False
         above = next_owner(self._desk.owners, alert)
         if last is not None and not above:

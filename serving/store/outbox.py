@@ -50,12 +50,13 @@ def enqueue(
         name = _name(event)
         if name:
             alert = alerts[event["alert_id"]]
+            message = _message(alert, desk)
             rows += [
                 _row(
                     name_of(event["hash"], found.channel),
                     name,
                     found.channel,
-                    _message(alert, desk),
+                    message,
                     at,
                     alert_id=event["alert_id"],
                     event_id=event["event_id"],

@@ -56,6 +56,7 @@ def test_a_desk_is_what_the_file_says(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [secret.get_secret_value()[6] for secret in desk.channels["oa"].secret] == ["A", "B"]
     assert (desk.approvals, desk.currency) == ("oa", "CNY")
     assert CANARY not in repr(settings) + repr(desk) + str(settings.desk.channels["chat"])
+    assert CANARY not in settings.model_dump_json() + str(settings.model_dump())
 
 
 def test_a_workspace_that_says_nothing_has_a_planner_and_no_channel() -> None:

@@ -1,5 +1,6 @@
 """What people do about alerts: kept once, in order, in a chain that shows tampering."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -201,6 +202,30 @@ def test_time_that_passes_escalates_up_to_the_last_owner(any_shop: Any) -> None:
     assert sorted(each["owner"] for each in told if each["channel"] == "mail") == ["board", "head"]
     row = any_shop.store.alert(alert)[0].iloc[0]
     assert (row["owner"], row["escalated_to"]) == ("buyer", "board")
+
+
+def test_what_nobody_was_brought_is_not_overdue(any_shop: Any) -> None:
+    one, busy = configured_owners({"buyer": {"capacity": 1}}, []), any_shop.at + timedelta(days=1)
+    facts = any_shop.facts.assign(on_hand=0.0, reserved=0.0)
+    tomorrow = any_shop.today + pd.Timedelta(days=1)
+    decision = evaluate(facts, default_rules(), tomorrow, any_shop.store.open_alerts())
+    fresh = decision.opened.assign(owner="buyer")
+    any_shop.store.apply(replace(decision, opened=fresh), busy, Desk(one))
+    alerts = any_shop.store.open_alerts()
+    waiting = alerts[alerts["attention"] == "queued"]
+    assert len(waiting) > 1
+    responses = any_shop.store.responses(Desk(one))
+    responses.pass_time(busy + timedelta(days=1))
+    for alert in waiting["alert_id"]:
+        assert "overdue" not in any_shop.store.alert(alert)[1]["event"].tolist()
+    # The next day brings another one, which has until the end of that day.
+    later = tomorrow + pd.Timedelta(days=1)
+    again = evaluate(facts, default_rules(), later, any_shop.store.open_alerts())
+    any_shop.store.apply(again, busy + timedelta(days=1), Desk(one))
+    brought = any_shop.store.open_alerts().set_index("alert_id").loc[waiting["alert_id"]]
+    shown = brought[brought["attention"] == "now"]
+    assert len(shown) > 0
+    assert set(shown["deadline"]) == {datetime(2026, 3, 11, 18, tzinfo=UTC)}
 
 
 def test_who_acted_in_time_is_not_escalated(any_shop: Any) -> None:
