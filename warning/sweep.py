@@ -152,7 +152,7 @@ class _Book:
                 del self.resolved[self.current[row]]
             else:
                 self.current[row] = len(self.opened)
-                self.opened.append((row, t, self.reading.basis[row, t] * (1 - bound[row])))
+                self.opened.append((int(row), t, float(self.reading.basis[row, t] * (1 - bound[row]))))
         self.severity = np.where(stays, np.where(unknown, self.severity, tier), 0).astype(np.int8)
         return stays
 
@@ -161,7 +161,8 @@ class _Book:
         rows, first, limits = (
             (list(column) for column in zip(*self.opened, strict=True)) if self.opened else ([], [], [])
         )
-        ends = [self.resolved.get(number) for number in range(len(self.opened))]
+        moments = np.append(readings.dates.to_numpy(), np.datetime64("NaT"))
+        ends = moments[[self.resolved.get(number, -1) for number in range(len(rows))]]
         low = self.reading.rule.kind == "low_stock"
         return (
             readings.keys.iloc[rows]
@@ -170,7 +171,7 @@ class _Book:
                 rule=self.reading.rule.name,
                 kind=self.reading.rule.kind,
                 opened_on=readings.dates[first],
-                resolved_on=pd.to_datetime([readings.dates[t] if t is not None else pd.NaT for t in ends]),
+                resolved_on=ends,
                 threshold=np.array(limits, dtype=float) if low else np.nan,
                 bound=np.nan,
                 units_at_risk=np.nan,
