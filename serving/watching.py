@@ -7,19 +7,21 @@ what is new, and the transaction that keeps all of it.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ingestion.warehouse import Warehouse
 from serving.settings import Settings
 from serving.store.store import Store
-from serving.walk import Walk
 from warning.alerts import rank
 from warning.engine import Decision, evaluate
 from warning.facts import KEYS
 from warning.owners import Owner, check_columns, owners_of
 from warning.worklist import NOW, QUEUED, SILENCED
+
+if TYPE_CHECKING:  # an engine that runs as its own process needs no model
+    from serving.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def business_date(settings: Settings, store: Store) -> date:
     return period.end(pd.Timestamp(snapshot.as_of)).date()
 
 
-def seen_by(walk: Walk) -> Seen:
+def seen_by(walk: "Walk") -> Seen:
     """What the rules see at a walk's date."""
     version = walk.model.version
     return Seen(

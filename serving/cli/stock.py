@@ -133,14 +133,15 @@ def _evaluate(
     settings: Settings, api: str | None, as_of: str | None, stage: Callable[[str], None]
 ) -> "Watched":
     """One evaluation, of the workspace's own data or of what a service tells."""
-    from serving import pipeline
+    if api is None:
+        from serving import pipeline
+        from serving.walk import Walk
+
+        return pipeline.watch(Walk(settings, date_of(as_of), stage))
     from serving.store.store import Store
     from serving.upstream import Upstream
-    from serving.walk import Walk
     from serving.watching import keep_watch
 
-    if api is None:
-        return pipeline.watch(Walk(settings, date_of(as_of), stage))
     stage(f"asking {api}")
     now = datetime.now(UTC)
     seen = Upstream(api, settings.workspace / "upstream").see(now)
