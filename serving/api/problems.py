@@ -19,6 +19,7 @@ from serving.store.database import Unavailable
 from serving.store.drafts import IllegalDecisionError
 from serving.store.lifecycle import KeyReusedError, UnknownAlertError
 from serving.store.paging import BadCursor
+from serving.store.silences import UnknownSilenceError
 from serving.store.store import Empty, Missing
 from serving.web.response import ElsewhereError
 from serving.what_if import RejectedError
@@ -31,6 +32,7 @@ OUT_OF_REACH = "the store is out of reach; try again in a minute, the service's 
 STATUS: tuple[tuple[type[Problem], int], ...] = (
     (Missing, 404),
     (UnknownAlertError, 404),
+    (UnknownSilenceError, 404),
     (Absent, 404),
     (UnsignedError, 401),
     (ElsewhereError, 403),
@@ -50,6 +52,7 @@ REMEDIES = {
     404: "check the address; the routes are listed at /v1/openapi.json",
     405: "use a method that /v1/openapi.json names for this address",
     413: "ask for less at once",
+    415: "send it as JSON, with Content-Type: application/json",
     500: "try again; if it stays, report the request id",
 }
 
