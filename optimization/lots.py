@@ -69,6 +69,13 @@ def periods_left(expires_on: pd.Series, period: Period, as_of: pd.Timestamp, nev
     return np.clip(out, 0, never)
 
 
+def expired_units(lots: pd.DataFrame, count: int, period: Period, as_of: pd.Timestamp) -> np.ndarray:
+    """(count,) units of counted lots that cannot be sold any more in the period after `as_of`."""
+    over = (lots["source"] == "lot").to_numpy() & (periods_left(lots["expires_on"], period, as_of, 1) == 0)
+    row = lots["row"].to_numpy(dtype=np.int64)
+    return np.bincount(row[over], lots["quantity"].to_numpy(dtype=float)[over], minlength=count)
+
+
 def _counted(lots: pd.DataFrame, index: pd.MultiIndex, end: pd.Timestamp) -> pd.DataFrame:
     """The latest count of lots of each series: row, lot, quantity, expires_on, source, counted_on."""
     table = lots.reindex(columns=[*SERIES, "as_of", "lot", "quantity", "expires_on"])

@@ -62,8 +62,7 @@ def overstock_outlook(
     ahead = sums(demand)
     cover = _covers(ahead, sellable - 0.5 * whole, np.array([0.5, 0.9]), most) * period.days
     cover[np.isnan(on_hand)] = np.nan
-    walk = path_levels(paths, demand.horizon, demand.correlation, seed)
-    level = (walk.argsort(axis=0).argsort(axis=0) + 0.5) / paths
+    level = _path_levels(demand, paths, seed)
     limit = np.minimum(_paying(supply, targets, period.days, recovered), most).astype(np.int64)
     stays = (np.searchsorted(row, np.arange(n + 1)), quantity, left)
     unsold, in_time, clear = _left_over(ahead, level, stays, (reserved, whole, limit), (recovered, most))
@@ -79,6 +78,41 @@ def overstock_outlook(
         sell_before_expiry_probability=np.where(perishes, in_time, np.nan),
         first_expiry_on=first.to_numpy(),
     )[COLUMNS]
+
+
+def expected_waste(
+    demand: CumulativeDemand,
+    supply: pd.DataFrame,
+    *,
+    position: pd.DataFrame,
+    lots: pd.DataFrame,
+    within: np.ndarray,
+    paths: int = 256,
+    seed: int = 0,
+) -> np.ndarray:
+    """(n,) units of counted lots that are expected to expire unsold in the next `within`, (n,) periods.
+
+    What an order must replace although it is on hand; in whole units where supply["whole"]. What only
+    receipts tell of lots (lots["source"]) does not count: orders rest on what somebody has seen.
+    """
+    counted = lots[lots["source"] == "lot"]
+    row = counted["row"].to_numpy(dtype=np.int64)
+    most = int(MOST / demand.period.days)
+    left = periods_left(counted["expires_on"], demand.period, demand.as_of, most + 1)
+    left = np.where(left > within[row], most + 1, left)
+    n, whole = len(demand.keys), supply["whole"].to_numpy(dtype=bool)
+    reserved = position["reserved"].to_numpy(dtype=float)
+    stays = (np.searchsorted(row, np.arange(n + 1)), counted["quantity"].to_numpy(dtype=float), left)
+    shelf = (reserved, whole, np.full(n, most + 1))
+    level = _path_levels(demand, paths, seed)
+    unsold = _left_over(sums(demand), level, stays, shelf, (0.5, most))[0]
+    return np.where(whole, np.floor(unsold + 0.5), unsold)
+
+
+def _path_levels(demand: CumulativeDemand, paths: int, seed: int) -> np.ndarray:
+    """(paths, H) where each path's sum stands, every horizon's levels evenly spread."""
+    walk = path_levels(paths, demand.horizon, demand.correlation, seed)
+    return (walk.argsort(axis=0).argsort(axis=0) + 0.5) / paths
 
 
 def _paying(supply: pd.DataFrame, targets: pd.DataFrame, days: float, recovered: float) -> np.ndarray:

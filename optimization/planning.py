@@ -16,6 +16,7 @@ from optimization.explanation import amount
 from optimization.lead_time import LeadTimes
 from optimization.lost_orders import cheapest_orders
 from optimization.lost_sales import concerned
+from optimization.perishing import sellable, shelf_periods
 from optimization.position import Inbound, due_within
 from optimization.protection import ProtectionDemand, protection_demand
 from optimization.thresholds import round_up
@@ -23,6 +24,7 @@ from optimization.thresholds import round_up
 COLUMNS = [
     "kind", "sku", "location", "supplier", "quantity", "order_on", "arrives_on", "unit_cost", "cost",
     "position", "reason", "reason_zh", "on_hand", "reserved", "inbound",
+    "expiring",
 ]  # fmt: skip
 log = logging.getLogger(__name__)
 
@@ -36,18 +38,22 @@ def recommend_orders(
     thresholds: pd.DataFrame,
     position: pd.DataFrame,
     inbound: Inbound,
+    expiring: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Orders to place at the start of the next period, COLUMNS; series that need none have no row.
 
     All frames row by row as demand. An order is due where the position is below the reorder point:
-    on hand - reserved + inbound, the open orders that likely come within the protection interval
+    on hand - reserved - expiring + inbound, the open orders that likely come within the protection interval
     (position.due_within). What comes later does not help against what the order is for.
+    expiring: (n,) units that will probably expire unsold within it (overstock.expected_waste), default none
     cost: money, order_cost included; NaN where the unit cost is unknown
     A series never counted (on_hand NaN) is not planned.
     """
     review = supply["review_periods"].to_numpy(dtype=np.int64)
     coming = due_within(demand.keys, inbound, lead_times.typical + review)
-    free = (position["on_hand"] - position["reserved"]).to_numpy(dtype=float) + coming
+    wasted = np.zeros(len(coming)) if expiring is None else expiring
+    available = (position["on_hand"] - position["reserved"]).to_numpy(dtype=float) - wasted
+    free = available + coming
     due = free < thresholds["reorder_point"].to_numpy() - 1e-6
     due &= (supply["lifecycle"] != "discontinued").to_numpy()
     over = protection_demand(demand, lead_times, review)
@@ -67,7 +73,7 @@ def recommend_orders(
             supply[lost],
             lead_times.take(lost),
             targets[lost],
-            available=(position["on_hand"] - position["reserved"]).to_numpy(dtype=float)[lost],
+            available=available[lost],
             inbound=inbound,
             most=np.maximum(quantity, on_grid(spare, least, lot, np.floor))[lost],
         )
@@ -89,6 +95,7 @@ def recommend_orders(
         on_hand=position["on_hand"].to_numpy(),
         reserved=position["reserved"].to_numpy(),
         inbound=coming,
+        expiring=wasted,
         reorder_point=thresholds["reorder_point"].to_numpy(),
         limit=limit,
     )
@@ -96,8 +103,8 @@ def recommend_orders(
     _tell_of_minimum(supply[wanted])
     out = out[wanted].reset_index(drop=True)
     return out.assign(
-        reason=_reasons(out, ENGLISH, LIMITS),
-        reason_zh=_reasons(out, CHINESE, LIMITS_ZH),
+        reason=_reasons(out, ENGLISH, " − {} expiring", LIMITS),
+        reason_zh=_reasons(out, CHINESE, "－将过期{}", LIMITS_ZH),
     )[COLUMNS]
 
 
@@ -162,23 +169,20 @@ def cheapest(
 
 def _sellable(over: ProtectionDemand, supply: pd.DataFrame, free: np.ndarray, days: float) -> np.ndarray:
     """(n,) units likely to sell in time (median demand of a shelf life less the position), or one order."""
-    life = supply["shelf_life_days"].to_numpy(dtype=float)
-    limited = np.isfinite(life)
-    out = np.full(len(free), np.inf)
-    if limited.any():
-        part = over.take(limited).lasting(np.floor(life[limited] / days).astype(np.int64))
-        least, lot = (values[limited] for values in order_grid(supply))
-        sold = np.maximum(part.quantile(0.5)[:, 0] - free[limited], 0.0)
-        out[limited] = np.maximum(on_grid(sold, least, lot, np.floor), least)
-    return out
+    least, lot = order_grid(supply)
+    room = np.maximum(sellable(over, shelf_periods(supply, days)) - free, 0.0)
+    limited = np.isfinite(room)
+    return np.where(
+        limited, np.maximum(on_grid(np.where(limited, room, 0.0), least, lot, np.floor), least), np.inf
+    )
 
 
 ENGLISH = (
-    "{on_hand} on hand − {reserved} reserved + {inbound} on the way in time = {position}, below the reorder "
-    "point {reorder_point}: order {quantity}, which makes {after}."
+    "{on_hand} on hand − {reserved} reserved{expiring} + {inbound} on the way in time = {position}, below "
+    "the reorder point {reorder_point}: order {quantity}, which makes {after}."
 )
 CHINESE = (
-    "现有{on_hand}－预留{reserved}＋及时到货{inbound}＝{position}，低于订货点{reorder_point}："
+    "现有{on_hand}－预留{reserved}{expiring}＋及时到货{inbound}＝{position}，低于订货点{reorder_point}："
     "订{quantity}，补至{after}。"
 )
 LIMITS = {
@@ -193,13 +197,14 @@ LIMITS_ZH = {
 }
 
 
-def _reasons(orders: pd.DataFrame, words: str, limits: dict[str, str]) -> list[str]:
-    """The arithmetic in words, and what limits an order that does not reach the reorder point."""
+def _reasons(orders: pd.DataFrame, words: str, expiring: str, limits: dict[str, str]) -> list[str]:
+    """The arithmetic in words, with what expires, and what limits an order that misses the reorder point."""
     shown = orders[["on_hand", "reserved", "inbound", "position", "reorder_point", "quantity"]]
     after = orders["position"] + orders["quantity"]
     shown = shown.assign(after=after)
     texts = [[amount(value) for value in shown[name].tolist()] for name in shown]
-    names = [str(name) for name in shown]
+    texts.append([expiring.format(amount(lost)) if lost else "" for lost in orders["expiring"].tolist()])
+    names = [*map(str, shown), "expiring"]
     short = orders["limit"].where(after < orders["reorder_point"] - 1e-6, "").map(limits).tolist()
     return [
         words.format(**dict(zip(names, row, strict=True))) + more

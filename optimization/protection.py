@@ -190,7 +190,7 @@ def _mixed(sums: Sums, lead: Intervals, at: tuple[int, int, int], review: int, a
 
 
 @njit(cache=True, nogil=True)
-def _lost(sums: Sums, lead: Intervals, at: tuple[int, int, int], review: int, amount: float) -> float:
+def lost_over(sums: Sums, lead: Intervals, at: tuple[int, int, int], review: int, amount: float) -> float:
     """Expected excess above `amount` of series at[0] over the mixture entries at[1] … at[2]."""
     units = 0.0
     for j in range(at[1], at[2]):
@@ -206,7 +206,7 @@ def _each(
     for i in range(len(which)):
         at = (i, lead.offset[which[i]], lead.offset[which[i] + 1])
         chance[i] = _mixed(sums, lead, at, review[i], amount[i])
-        units[i] = _lost(sums, lead, at, review[i], amount[i])
+        units[i] = lost_over(sums, lead, at, review[i], amount[i])
     return chance, units
 
 
@@ -234,16 +234,16 @@ def _fill_levels(
     out = np.zeros(len(which))
     for i in range(len(which)):
         at = (i, lead.offset[which[i]], lead.offset[which[i] + 1])
-        wanted = _lost(sums, lead, at, review[i], 0.0) - _lost(sums, lead, at, 0, 0.0)
+        wanted = lost_over(sums, lead, at, review[i], 0.0) - lost_over(sums, lead, at, 0, 0.0)
         allowed = (1.0 - target[i]) * wanted
         if wanted <= 0.0:
             continue
         low, high = 0.0, wanted
-        while _lost(sums, lead, at, review[i], high) - _lost(sums, lead, at, 0, high) > allowed:
+        while lost_over(sums, lead, at, review[i], high) - lost_over(sums, lead, at, 0, high) > allowed:
             low, high = high, 2.0 * high
         while high - low > FINE * high:
             middle = 0.5 * (low + high)
-            if _lost(sums, lead, at, review[i], middle) - _lost(sums, lead, at, 0, middle) > allowed:
+            if lost_over(sums, lead, at, review[i], middle) - lost_over(sums, lead, at, 0, middle) > allowed:
                 low = middle
             else:
                 high = middle

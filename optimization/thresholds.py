@@ -14,6 +14,8 @@ import pandas as pd
 from forecasting.cumulative import CumulativeDemand
 from optimization.explanation import explain
 from optimization.lead_time import LeadTimes
+from optimization.lot_sizing import economic_order_quantity, fill_lot_level
+from optimization.perishing import sellable, shelf_periods
 from optimization.protection import ProtectionDemand, protection_demand
 
 SHOWN = np.array([0.5, 0.9, 0.95, 0.99])
@@ -54,8 +56,11 @@ def derive_thresholds(
     review = supply["review_periods"].to_numpy(dtype=np.int64)
     over = protection_demand(demand, lead_times, review)
     mean, sd = over.moments()
-    exact = reorder_levels(over, targets)
+    pace = mean / np.maximum(lead_times.mean + review, 1.0)
+    cycle = cycle_quantity(supply, targets, pace)
+    exact = reorder_levels(over, targets, cycle - whole)
     point = round_up(exact, whole)
+    cycle = _fresh(over, supply, cycle, point, demand.period.days)
     out = supply[["sku", "location", "supplier", "review_periods"]].reset_index(drop=True)
     out = out.assign(protection_mean=mean, protection_sd=sd, reorder_point=point)
     shown = over.quantile(SHOWN)
@@ -69,8 +74,7 @@ def derive_thresholds(
     out[["from_demand", "from_lead_time", "from_review"]] = _parts(
         over, exact, out["safety_stock"].to_numpy()
     )
-    pace = mean / np.maximum(lead_times.mean + review, 1.0)
-    out["order_up_to"] = point + cycle_quantity(supply, targets, pace) - np.where(whole, 1.0, 0.0)
+    out["order_up_to"] = point + cycle - whole
     out["measure"], out["target"] = targets["measure"].to_numpy(), targets["target"].to_numpy()
     out["overstock_level"] = targets["overstock_factor"].to_numpy() * out["order_up_to"]
     out["beyond_horizon"] = _beyond(lead_times, review, demand.horizon if known is None else known)
@@ -85,34 +89,54 @@ def derive_thresholds(
     return out[COLUMNS]
 
 
-def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame) -> np.ndarray:
+def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame, width: np.ndarray) -> np.ndarray:
     """(n,) units, not rounded: level over the protection interval that meets each row's target.
 
-    cycle_service, cost: the quantile at the target; fill_rate: the order-up-to level of that fill rate
+    cycle_service, cost: the quantile at the target; fill_rate: the level of that fill rate where the position
+    after a review lies anywhere between it and `width`, (n,) units, above
     """
     target = targets["target"].to_numpy(dtype=float)
     level = over.quantile(target[:, None])[:, 0]
     fill = (targets["measure"] == "fill_rate").to_numpy()
-    if fill.any():
-        level[fill] = over.take(fill).fill_level(target[fill])
+    single, lots = fill & (width <= 0), fill & (width > 0)
+    if single.any():
+        level[single] = over.take(single).fill_level(target[single])
+    if lots.any():
+        level[lots] = fill_lot_level(over.take(lots), width[lots], target[lots])
     return level
 
 
 def cycle_quantity(supply: pd.DataFrame, targets: pd.DataFrame, pace: np.ndarray) -> np.ndarray:
     """(n,) units ordered at least: one lot, the minimum, or what makes the cost of ordering worth it.
 
-    The last is the economic order quantity √(2Kλ/h), where it exceeds a review interval's demand.
+    The last is what targets["cycle_quantity"] says (`cost_levels`), else the economic order quantity where
+    that exceeds a review interval's demand.
 
-    pace: (n,) units of demand a period, λ; order_cost: K; holding_cost: h
+    pace: (n,) units of demand a period
     """
     whole = supply["whole"].to_numpy(dtype=bool)
-    least = np.maximum(supply["moq"].to_numpy(dtype=float), supply["lot_size"].to_numpy(dtype=float))
-    least = np.maximum(least, np.where(whole, 1.0, 0.0))
-    fixed, holding = supply["order_cost"].to_numpy(dtype=float), targets["holding_cost"].to_numpy(dtype=float)
-    known = (fixed > 0) & (holding > 0)
-    economic = np.sqrt(np.divide(2 * fixed * pace, holding, where=known, out=np.zeros(len(pace))))
-    useful = economic > pace * supply["review_periods"].to_numpy()
-    return np.where(useful, np.maximum(least, round_up(economic, whole)), least)
+    least = np.maximum(_least(supply), np.where(whole, 1.0, 0.0))
+    costs = supply["order_cost"].to_numpy(dtype=float), targets["holding_cost"].to_numpy(dtype=float)
+    economic = economic_order_quantity(costs[0], pace, costs[1])
+    economic = np.where(economic > pace * supply["review_periods"].to_numpy(), economic, 0.0)
+    if "cycle_quantity" in targets:
+        given = targets["cycle_quantity"].to_numpy(dtype=float)
+        economic = np.where(np.isnan(given), economic, given)
+    return np.maximum(least, round_up(economic, whole))
+
+
+def _least(supply: pd.DataFrame) -> np.ndarray:
+    return np.maximum(supply["moq"].to_numpy(dtype=float), supply["lot_size"].to_numpy(dtype=float))
+
+
+def _fresh(
+    over: ProtectionDemand, supply: pd.DataFrame, cycle: np.ndarray, point: np.ndarray, days: float
+) -> np.ndarray:
+    """(n,) `cycle`, no more of it than likely sells within the shelf life, but at least one lot."""
+    most = sellable(over, shelf_periods(supply, days)) - point
+    whole = supply["whole"].to_numpy(dtype=bool)
+    least = np.maximum(_least(supply), np.where(whole, 1.0, 0.0))
+    return np.maximum(np.minimum(cycle, np.where(whole, np.floor(most + 1e-6), most)), least)
 
 
 def round_up(units: np.ndarray, whole: np.ndarray) -> np.ndarray:

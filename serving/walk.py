@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 
 from forecasting.cumulative import CumulativeDemand
@@ -27,10 +28,11 @@ from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
 from optimization.ahead import thresholds_ahead
 from optimization.chunks import in_chunks
+from optimization.cost_levels import settle_costs
 from optimization.lead_time import LeadTimes, learn_lead_times
 from optimization.lost_sales import settle_targets
-from optimization.lots import lots_on_shelf
-from optimization.overstock import overstock_outlook
+from optimization.lots import expired_units, lots_on_shelf
+from optimization.overstock import expected_waste, overstock_outlook
 from optimization.planning import recommend_orders
 from optimization.position import Inbound, expect_arrivals, on_shelf
 from optimization.risk import stockout_risk
@@ -242,7 +244,8 @@ class Walk:
         if holds not in self._targets:
             defaults = Defaults(target=self.settings.default_target)
             told = set_targets(self.supply, self.tables["policies"], self.period, defaults, date)
-            self._targets[holds] = settle_targets(self.demand, self.supply, self.lead_times, told)
+            parts = self.demand, self.supply, self.lead_times
+            self._targets[holds] = settle_costs(*parts, settle_targets(*parts, told))
         return self._targets[holds]
 
     @cached_property
@@ -308,7 +311,9 @@ class Walk:
         demand = self.demand
         self.stage("projecting stock")
         supply, lead_times, targets = self.supply, self.lead_times, self.targets
-        position, inbound = self.position, self.inbound
+        inbound = self.inbound
+        gone = expired_units(self.lots, len(self.position), self.period, self.as_of)
+        position = self.position.assign(on_hand=self.position["on_hand"] - gone)
 
         def project(rows: slice) -> pd.DataFrame:
             part, where = demand.take(rows), position.iloc[rows]
@@ -345,7 +350,14 @@ class Walk:
             thresholds=thresholds,
             position=self.position,
             inbound=self.inbound,
+            expiring=self._expiring,
         )
+
+    @property
+    def _expiring(self) -> np.ndarray:
+        """Units of each series that will probably expire before an order placed today has served its time."""
+        within = self.lead_times.typical + self.supply["review_periods"].to_numpy(dtype=np.int64)
+        return expected_waste(self.demand, self.supply, position=self.position, lots=self.lots, within=within)
 
     @cached_property
     def surprise(self) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def demand_of(rates: np.ndarray, law=poisson) -> CumulativeDemand:
 
 def terms(demand: CumulativeDemand, review: int = 1, **more) -> pd.DataFrame:
     plain = {"supplier": "maker", "unit_cost": 2.0, "moq": 0.0, "lot_size": 0.0, "order_cost": 0.0}
-    return demand.keys.assign(**plain, review_periods=review, whole=True, **more)
+    return demand.keys.assign(**plain, review_periods=review, shelf_life_days=np.nan, whole=True, **more)
 
 
 def aims(demand: CumulativeDemand, target: float = 0.95) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from ingestion.periods import Period
-from optimization.lots import lots_on_shelf, periods_left
-from optimization.overstock import COLUMNS, MOST, overstock_outlook
+from optimization.lots import expired_units, lots_on_shelf, periods_left
+from optimization.overstock import COLUMNS, MOST, expected_waste, overstock_outlook
 
 DAY = Period("day")
 AS_OF = pd.Timestamp("2024-03-31")
@@ -97,6 +97,25 @@ def test_lots_against_a_day_by_day_simulation(outlook, lots, reserved):
     wasted = first_expired_first_out(lots, reserved, 2.0)
     assert row["expiring_units"] == pytest.approx(wasted.mean(), abs=0.15)
     assert row["sell_before_expiry_probability"] == pytest.approx((wasted == 0).mean(), abs=0.02)
+
+
+def test_what_an_order_must_replace(usual_demand):
+    """5 have expired, and 12 may sell within 3 days: not all will. What is only inferred does not count."""
+    demand = usual_demand(np.full(2, 2.0), DAYS, poisson)
+    supply = pd.DataFrame({"whole": True}, index=range(2))
+    one = parts((5, 0), (12, 3), (40, 9))
+    lots = pd.concat([one.assign(source="lot"), one.assign(row=1, source="receipt")], ignore_index=True)
+    position = shelf([57.0, 57.0])
+
+    def waste(days: int) -> list[float]:
+        asked = {"position": position, "lots": lots, "within": np.array([days, days])}
+        return expected_waste(demand, supply, **asked).tolist()
+
+    law, values = poisson(6), np.arange(12)
+    assert waste(2) == [5, 0]
+    assert waste(3) == [5 + np.round(law.pmf(values) @ (12 - values)), 0]
+    assert waste(9)[0] > 30
+    assert expired_units(lots, 2, DAY, AS_OF).tolist() == [5, 0]
 
 
 def test_what_does_not_pay_is_to_be_cleared(outlook):

@@ -45,7 +45,7 @@ def coming(*orders: tuple[int, float]) -> Inbound:
 def plan(usual_demand, lead_time_of):
     """Orders for one series, Poisson(4) a day, lead time 2, review 1: reorder point 18."""
 
-    def build(on_hand, reserved=0.0, inbound=(), supply=None, targets=None):
+    def build(on_hand, reserved=0.0, inbound=(), supply=None, targets=None, expiring=None):
         demand = usual_demand(np.array([4.0]), DAYS, poisson)
         supply, targets = terms() if supply is None else supply, aims() if targets is None else targets
         lead_times = lead_time_of({2: 1.0})
@@ -57,6 +57,7 @@ def plan(usual_demand, lead_time_of):
             thresholds=derive_thresholds(demand, supply, lead_times, targets),
             position=demand.keys.assign(on_hand=on_hand, reserved=reserved),
             inbound=coming(*inbound),
+            expiring=None if expiring is None else np.array([expiring]),
         )
 
     return build
@@ -74,6 +75,15 @@ def test_an_order_fills_up_to_the_level(plan):
         "order 11, which makes 18."
     )
     assert "现有10－预留3" in row["reason_zh"]
+
+
+def test_what_expires_before_it_sells_is_replaced(plan):
+    """20 on hand are enough, unless 5 of them expire: 15 are below 18."""
+    assert plan(20.0).empty
+    row = plan(20.0, expiring=5.0).iloc[0]
+    assert [row["quantity"], row["position"], row["expiring"], row["on_hand"]] == [3, 15, 5, 20]
+    assert row["reason"].startswith("20 on hand − 0 reserved − 5 expiring + 0 on the way in time = 15, below")
+    assert "预留0－将过期5＋" in row["reason_zh"]
 
 
 @pytest.mark.parametrize("on_hand", [18.0, 100.0, np.nan])
