@@ -15,7 +15,7 @@ from datetime import datetime
 import apprise
 
 from ingestion.errors import Problem
-from warning.channels.secrecy import hidden, secrets_of
+from warning.channels.secrecy import hidden, hushed, secrets_of
 from warning.channels.sending import Message, Sender, UndeliveredError
 from warning.routing import Channel
 
@@ -34,7 +34,7 @@ def make(channel: Channel, _clock: Callable[[], datetime]) -> Sender:
     target.socket_connect_timeout = target.socket_read_timeout = channel.timeout
 
     def send(message: Message) -> None:
-        with _overheard() as said:
+        with hushed(), _overheard() as said:
             sent = target.notify(
                 body=message.text.body, title=message.text.subject, body_format=apprise.NotifyFormat.TEXT
             )

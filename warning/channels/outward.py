@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 
 from ingestion.errors import Problem
+from warning.channels.secrecy import hushed
 from warning.channels.sending import UndeliveredError
 
 PORTS = {"http": 80, "https": 443}
@@ -106,14 +107,15 @@ def post(
     else:
         pool = urllib3.HTTPConnectionPool(address, port, timeout=limits)
     try:
-        answer = pool.urlopen(
-            *("POST", path, body, sent),
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-        )
+        with hushed():
+            answer = pool.urlopen(
+                *("POST", path, body, sent),
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+                decode_content=False,
+            )
         return Reply(answer.status, _read(answer, timeout), _rest(answer.headers.get("Retry-After")))
     except urllib3.exceptions.HTTPError as error:
         # Its words repeat the address, which may be the secret itself.

@@ -3,7 +3,10 @@
 An address often is the secret itself: its path, its query and its password go unsaid as well.
 """
 
-from collections.abc import Iterable
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from warning.routing import Channel
@@ -35,6 +38,28 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, STARS)
     return text
+
+
+class _Hush(logging.Filter):
+    """Keeps a library's log of requests, which has whole addresses, from being written."""
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        """Whether a line may pass."""
+        return not getattr(_sending, "hushed", False)
+
+
+_sending = threading.local()
+logging.getLogger("urllib3.connectionpool").addFilter(_Hush())
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """No request of this thread is logged meanwhile."""
+    _sending.hushed = True
+    try:
+        yield
+    finally:
+        _sending.hushed = False
 
 
 def _parts(url: str) -> set[str]:
