@@ -2,16 +2,17 @@
 
 It owns two candidates that differ in their base. On the structural expectation the sums are learned
 directly; on steps a first model learns single periods, which know on which day a promotion starts, and the
-sums correct what those add up to. Either is trained on a bounded sample of rows: its time does not grow with
-the series. Promotion depth moves the base alone, which never falls in it; the mean of the sums only sees
-whether periods are promoted, and never falls in that; spread and quantiles are multiples of the mean that do
-not see the series' own promotions at all. So more promotion is never expected to sell less.
+sums correct what those add up to. Either is the average of a few fits (Breiman 1996), each on a bounded
+sample of rows of its own: what one sample happens to teach is not repeated, and time does not grow with the
+series. Promotion depth moves the base alone, which never falls in it; the mean of the sums only sees whether
+periods are promoted, and never falls in that; spread and quantiles are multiples of the mean that do not see
+the series' own promotions at all. So more promotion is never expected to sell less.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import lightgbm
 import numpy as np
@@ -40,14 +41,16 @@ class Gbm:
     """Parameters of the global model.
 
     base: what the sums are learned against, the structural expectation or a model of single periods
-    pairs: most pairs of series and origin that it learns from
+    bags: fits that are averaged
+    pairs: most pairs of series and origin that each of them learns from
     trees, leaves, rate: size of each booster
     levels: of the raw quantiles
     """
 
     name: str = "lightgbm"
     base: Base = "structure"
-    pairs: int = 20_000
+    bags: int = 3
+    pairs: int = 30_000
     trees: int = 100
     leaves: int = 16
     rate: float = 0.09
@@ -55,31 +58,35 @@ class Gbm:
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedGbm":
         """Boosters fitted on windows that ended by `origin`; results do not depend on `threads`."""
-        rng = np.random.default_rng(seed)
         panel = panel.until(origin)
+        covariates = covariates_for(panel)
+        about = asdict(self) | {"seed": seed}
+        bags = tuple(
+            self._fit_bag(panel, horizon, covariates, (seed * self.bags + k, threads))
+            for k in range(self.bags)
+        )
+        return FittedGbm(self.name, bags, np.array(self.levels), covariates, about)
+
+    def _fit_bag(
+        self, panel: Panel, horizon: int, covariates: tuple[str, ...], way: tuple[int, int]
+    ) -> "Boosters":
+        """One fit, on a sample of its own; way: seed, threads."""
+        rng = np.random.default_rng(way[0])
+        origin = panel.length - 1
         grid = knots(horizon)
         grid = grid[grid <= max(origin // 2, 1)]
         series, at = training_pairs(panel, min(self.pairs, 2_000_000 // int(grid[-1])), rng)
-        covariates = covariates_for(panel)
-        step = None
-        if self.base == "steps":
-            step = self._fit_steps(panel, (series, at), int(grid[-1]), rng)
-        about = asdict(self) | {"seed": seed}
-        unfinished = FittedGbm(self.name, step, {}, np.array(self.levels), covariates, about)
+        step = self._fit_steps(panel, (series, at), int(grid[-1]), rng) if self.base == "steps" else None
         rows = build_rows(panel, series, at, grid, covariates)
-        table, target, weight = targets_of(
-            unfinished.path_of(panel, series, at, rows), panel, (at, rows), rng
-        )
+        path = path_of(step, panel, (series, at), rows, covariates)
+        table, target, weight = targets_of(path, panel, (at, rows), rng)
         if len(target) < LEAST:
             raise Problem(
                 f"the global model needs at least {LEAST} windows to learn from, found {len(target)}; "
                 "use a baseline, or load more history"
             )
         names = (*features.NAMES, *columns_of(covariates))
-        boosters = self._fit_sums((table, target, weight), names, (seed, threads))
-        return FittedGbm(
-            self.name, step, boosters, np.array(self.levels), covariates, about | {"rows": len(target)}
-        )
+        return Boosters(step, self._fit_sums((table, target, weight), names, way))
 
     def _fit_steps(
         self, panel: Panel, pairs: tuple[np.ndarray, np.ndarray], horizon: int, rng: np.random.Generator
@@ -167,13 +174,22 @@ class Gbm:
         }
 
 
+class Boosters(NamedTuple):
+    """Of one fit: of single periods where they are the base, and of the sums.
+
+    sums: "mean", "spread" and one per raw quantile
+    """
+
+    step: lightgbm.Booster | None
+    sums: dict[str, lightgbm.Booster]
+
+
 @dataclass(frozen=True)
 class FittedGbm:
-    """The boosters: of single periods where they are the base, "mean", "spread" and one per raw quantile."""
+    """The boosters of each fit, and what they are asked with."""
 
     name: str
-    step: lightgbm.Booster | None
-    boosters: dict[str, lightgbm.Booster]
+    bags: tuple[Boosters, ...]
     levels: np.ndarray
     covariates: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -181,67 +197,69 @@ class FittedGbm:
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
     ) -> Prediction:
-        """Sums at every horizon; one thread, for a few rows are quicker without a pool of them."""
+        """Sums at every horizon, the average of the fits."""
         rows = build_rows(panel, series, origin, horizons, self.covariates)
-        path = self.path_of(panel, series, origin, rows)
-        base = path[:, horizons - 1]
-        flat = rows.features.reshape(-1, rows.features.shape[2])
-        narrow = flat[:, _unplanned((*features.NAMES, *columns_of(self.covariates)))]
-
-        said, lift = (part.reshape(base.shape) * base for part in _said(self.boosters["mean"], flat))
-        answer = {
-            key: np.maximum(booster.predict(narrow, num_threads=1), 0.0).reshape(base.shape) * lift
-            for key, booster in self.boosters.items()
-            if key != "mean"
-        }
-        quantiles = np.stack([answer[f"q{level}"] for level in self.levels], axis=2)
+        said = [self._said(bag, panel, (series, origin), rows) for bag in self.bags]
+        mean, spread, quantiles, path = (np.mean(part, axis=0) for part in zip(*said, strict=True))
         size = np.where(rows.summary.size > 0, rows.summary.size, 1.0)[:, None]
         return Prediction(
             horizons=horizons,
-            mean=said,
-            spread=_spread(answer["spread"], rows.summary, horizons),
+            mean=mean,
+            spread=_spread(spread, rows.summary, horizons),
             sales=rows.plain / size,
             levels=self.levels,
             quantiles=np.sort(quantiles, axis=2),
             path=path,
         )
 
-    def path_of(self, panel: Panel, series: np.ndarray, origin: np.ndarray, rows: Rows) -> np.ndarray:
-        """(m, H) base of the sums over 1 … H periods, units."""
-        if self.step is None:
-            return rows.path
-        path = np.empty_like(rows.path)
-        for part in np.array_split(np.argsort(origin, kind="stable"), max(-(-len(series) // BLOCK), 1)):
-            built = build_steps(panel, series[part], origin[part], path.shape[1], self.covariates)
-            flat = built.features.reshape(-1, built.features.shape[2])
-            multiple = np.maximum(self.step.predict(flat, num_threads=1), 0.0)
-            path[part] = np.cumsum(multiple.reshape(built.expected.shape) * built.expected, axis=1)
-        return path
+    def _said(
+        self, bag: Boosters, panel: Panel, pairs: tuple[np.ndarray, np.ndarray], rows: Rows
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Mean and absolute error (m, g), quantiles (m, g, levels) and path (m, H) of one fit, units.
+
+        One thread: a few rows are quicker without a pool of them.
+        """
+        path = path_of(bag.step, panel, pairs, rows, self.covariates)
+        base = path[:, rows.horizons - 1]
+        flat = rows.features.reshape(-1, rows.features.shape[2])
+        narrow = flat[:, _unplanned((*features.NAMES, *columns_of(self.covariates)))]
+        said, lift = (part.reshape(base.shape) * base for part in _said(bag.sums["mean"], flat))
+        answer = {
+            key: np.maximum(booster.predict(narrow, num_threads=1), 0.0).reshape(base.shape) * lift
+            for key, booster in bag.sums.items()
+            if key != "mean"
+        }
+        return said, answer["spread"], np.stack([answer[f"q{level}"] for level in self.levels], axis=2), path
 
     @property
     def importance(self) -> dict[str, float]:
         """Share of the gain of each feature in the mean of the sums, and of the single periods."""
         found: dict[str, float] = {}
-        for prefix, booster in (("", self.boosters["mean"]), ("step: ", self.step)):
-            if booster is not None:
-                gain = booster.feature_importance("gain")
+        for prefix, boosters in (
+            ("", [bag.sums["mean"] for bag in self.bags]),
+            ("step: ", [bag.step for bag in self.bags if bag.step is not None]),
+        ):
+            if boosters:
+                gain = np.sum([booster.feature_importance("gain") for booster in boosters], axis=0)
                 share = gain / max(gain.sum(), 1e-12)
                 found |= {
                     prefix + name: float(part)
-                    for name, part in zip(booster.feature_name(), share, strict=True)
+                    for name, part in zip(boosters[0].feature_name(), share, strict=True)
                 }
         return found
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Each booster as LightGBM text."""
-        every = self.boosters | ({"step": self.step} if self.step is not None else {})
-        for key, booster in every.items():
-            booster.save_model(folder / f"{self.name}-{key}.lightgbm.txt")
+        for k, bag in enumerate(self.bags):
+            every = bag.sums | ({"step": bag.step} if bag.step is not None else {})
+            for key, booster in every.items():
+                booster.save_model(folder / f"{self.name}-{k}-{key}.lightgbm.txt")
         return {
             "kind": "gbm",
             "name": self.name,
-            "boosters": list(self.boosters),
-            "steps": self.step is not None,
+            "bags": len(self.bags),
+            "boosters": list(self.bags[0].sums),
+            "steps": self.bags[0].step is not None,
             "levels": self.levels.tolist(),
             "features": [*features.NAMES, *steps.NAMES],
             "covariates": list(self.covariates),
@@ -249,18 +267,46 @@ class FittedGbm:
         }
 
 
+def path_of(
+    step: lightgbm.Booster | None,
+    panel: Panel,
+    pairs: tuple[np.ndarray, np.ndarray],
+    rows: Rows,
+    covariates: tuple[str, ...],
+) -> np.ndarray:
+    """(m, H) base of the sums over 1 … H periods after the pairs (series, origin), units.
+
+    step: of single periods; None for the structural base, which is that of `rows`
+    """
+    if step is None:
+        return rows.path
+    series, origin = pairs
+    path = np.empty_like(rows.path)
+    for part in np.array_split(np.argsort(origin, kind="stable"), max(-(-len(series) // BLOCK), 1)):
+        built = build_steps(panel, series[part], origin[part], path.shape[1], covariates)
+        flat = built.features.reshape(-1, built.features.shape[2])
+        multiple = np.maximum(step.predict(flat, num_threads=1), 0.0)
+        path[part] = np.cumsum(multiple.reshape(built.expected.shape) * built.expected, axis=1)
+    return path
+
+
 def read_gbm(folder: Path, parts: dict[str, Any]) -> FittedGbm:
     """The model that `FittedGbm.write` put down."""
     if parts["features"] != [*features.NAMES, *steps.NAMES]:
         raise Problem("the model was trained with other features than this version builds; train again")
 
-    def booster(key: str) -> lightgbm.Booster:
-        return lightgbm.Booster(model_file=folder / f"{parts['name']}-{key}.lightgbm.txt")
+    def booster(k: int, key: str) -> lightgbm.Booster:
+        return lightgbm.Booster(model_file=folder / f"{parts['name']}-{k}-{key}.lightgbm.txt")
 
     return FittedGbm(
         parts["name"],
-        booster("step") if parts["steps"] else None,
-        {key: booster(key) for key in parts["boosters"]},
+        tuple(
+            Boosters(
+                booster(k, "step") if parts["steps"] else None,
+                {key: booster(k, key) for key in parts["boosters"]},
+            )
+            for k in range(parts["bags"])
+        ),
         np.array(parts["levels"]),
         tuple(parts["covariates"]),
         parts["parameters"],

@@ -129,7 +129,7 @@ def test_fitted_twice_it_says_the_same(forecaster, panel: Panel):
 
 def test_an_ensemble_passes_through_files_and_answers_as_before(panel: Panel, tmp_path):
     members = (Linear(pairs=1500), Gbm(pairs=1500, trees=15), Gbm("other", pairs=1500, trees=15, leaves=4))
-    report = train(panel, threads=1, candidates=members)
+    report = train(panel, threads=1, candidates=members, incumbent="ensemble")
     assert report.champion == "ensemble", report.why
     report.model.save(tmp_path / "model")
     again = load_model(tmp_path / "model")
