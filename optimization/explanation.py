@@ -5,8 +5,10 @@ It owns words and number formats only; every figure comes from the row of thresh
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
+PARTS = ("from_demand", "from_lead_time", "from_review")
 PERIODS = {"day": ("day", "天"), "week": ("week", "周"), "month": ("month", "个月")}
 SOURCES = {
     "receipts of supplier × lane × item": "该供应商在此线路此物料的到货记录",
@@ -53,7 +55,8 @@ def percent(share: float) -> str:
 def explain(thresholds: pd.DataFrame, period: str) -> tuple[list[str], list[str]]:
     """English and Chinese sentences, one per row of `thresholds`.
 
-    thresholds: with the columns of thresholds.derive_thresholds that carry numbers
+    thresholds: with the columns of thresholds.derive_thresholds that carry numbers, and shelf_limited:
+        whether a shelf life keeps the order-up-to level down
     period: day, week or month
     """
     word, word_zh = PERIODS[period]
@@ -62,22 +65,27 @@ def explain(thresholds: pd.DataFrame, period: str) -> tuple[list[str], list[str]
 
 
 def _rows(thresholds: pd.DataFrame) -> Iterator[dict[str, str]]:
-    shown = [
-        "reorder_point",
-        "protection_mean",
-        "safety_stock",
-        "from_demand",
-        "from_lead_time",
-        "from_review",
-    ]
-    shown += ["lead_time_mean", "review_periods", "order_up_to"]
+    shown = ["reorder_point", "protection_mean", "lead_time_mean", "review_periods", "order_up_to"]
     texts = {name: [amount(x) for x in thresholds[name].tolist()] for name in shown}
+    texts["safety_stock"], *parts = _parts(thresholds)
+    texts |= dict(zip(PARTS, parts, strict=True))
     texts["share"] = [percent(x) for x in thresholds["target"].tolist()]
     texts["beyond"] = [percent(x) if x >= 0.05 else "" for x in thresholds["beyond_horizon"].tolist()]
     for name in ("measure", "lead_time_source"):
         texts[name] = thresholds[name].tolist()
+    texts["fresh"] = ["yes" if limited else "" for limited in thresholds["shelf_limited"].tolist()]
     names = list(texts)
     return (dict(zip(names, row, strict=True)) for row in zip(*texts.values(), strict=True))
+
+
+def _parts(thresholds: pd.DataFrame) -> list[list[str]]:
+    """The safety stock and its parts in words, rounded so that what is shown adds up too."""
+    safety, demand, lead = (thresholds[name].to_numpy() for name in ("safety_stock", *PARTS[:2]))
+    small = 1.0 - np.floor(np.log10(np.maximum(safety, 1e-9)))
+    scale = 10.0 ** np.where(safety >= 100, 0, np.where(safety >= 1, 1, small))
+    safety, demand, lead = (np.round(units * scale) for units in (safety, demand, lead))
+    parts = safety, demand, lead, safety - demand - lead
+    return [[amount(x) for x in (units / scale + 0.0).tolist()] for units in parts]
 
 
 def _english(row: dict[str, str], period: str) -> str:
@@ -92,14 +100,25 @@ def _english(row: dict[str, str], period: str) -> str:
         said += "No safety stock: what is expected is already enough."
     else:
         said += (
-            f"{row['safety_stock']} of it is safety stock: {row['from_demand']} for uncertain demand, "
-            f"{row['from_lead_time']} for uncertain delivery, {row['from_review']} for review and lots."
+            f"{row['safety_stock']} of it is safety stock: {_part(row['from_demand'])} for uncertain demand, "
+            f"{_part(row['from_lead_time'])} for uncertain delivery, {_part(row['from_review'])} for review "
+            "and lots."
         )
+    if row["fresh"]:
+        said += " More than that at once would not sell within its shelf life."
     if row["beyond"]:
         said += (
             f" {row['beyond']} of deliveries take longer than the forecast reaches; its growth was continued."
         )
     return said
+
+
+def _part(units: str) -> str:
+    return f"{units[1:]} less" if units.startswith("-") else units
+
+
+def _part_zh(units: str) -> str:
+    return f"减{units[1:]}" if units.startswith("-") else units
 
 
 def _counted(number: str, period: str) -> str:
@@ -118,9 +137,11 @@ def _chinese(row: dict[str, str], period: str) -> str:
         said += "无需安全库存：预计需求已足够。"
     else:
         said += (
-            f"其中安全库存{row['safety_stock']}：需求波动{row['from_demand']}，"
-            f"交期波动{row['from_lead_time']}，复核与批量{row['from_review']}。"
+            f"其中安全库存{row['safety_stock']}：需求波动{_part_zh(row['from_demand'])}，"
+            f"交期波动{_part_zh(row['from_lead_time'])}，复核与批量{_part_zh(row['from_review'])}。"
         )
+    if row["fresh"]:
+        said += "一次多订则保质期内卖不完。"
     if row["beyond"]:
         said += f"{row['beyond']}的交货超出预测范围，按其增长趋势外推。"
     return said

@@ -60,7 +60,7 @@ def derive_thresholds(
     cycle = cycle_quantity(supply, targets, pace)
     exact = reorder_levels(over, targets, cycle - whole)
     point = round_up(exact, whole)
-    cycle = _fresh(over, supply, cycle, point, demand.period.days)
+    free, cycle = cycle, _fresh(over, supply, cycle, point, demand.period.days)
     out = supply[["sku", "location", "supplier", "review_periods"]].reset_index(drop=True)
     out = out.assign(protection_mean=mean, protection_sd=sd, reorder_point=point)
     shown = over.quantile(SHOWN)
@@ -84,7 +84,7 @@ def derive_thresholds(
     out["model_version"] = model_version
     out["data_as_of"] = demand.as_of if data_as_of is None else data_as_of
     out["content_hash"] = _hashes(out)
-    told = explain(out, demand.period.name) if words else (None, None)
+    told = explain(out.assign(shelf_limited=cycle < free), demand.period.name) if words else (None, None)
     out["explanation"], out["explanation_zh"] = told
     return out[COLUMNS]
 

@@ -277,6 +277,9 @@ def test_a_shelf_life_caps_what_is_ordered_ahead(usual_demand, levels_of):
     assert capped["reorder_point"] == free["reorder_point"]
     assert free["order_up_to"] == free["reorder_point"] + 399
     assert capped["order_up_to"] == pytest.approx(48, abs=2)
+    assert "would not sell within its shelf life" in capped["explanation"]
+    assert "保质期内卖不完" in capped["explanation_zh"]
+    assert "shelf life" not in free["explanation"]
 
 
 def test_series_that_are_not_held_for_cost_keep_their_targets(usual_demand, lead_time_of):

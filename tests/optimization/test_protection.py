@@ -7,6 +7,7 @@ from scipy.optimize import brentq
 from scipy.stats import gamma, nbinom, norm, poisson, rv_discrete
 
 from optimization.king import king_safety_stock
+from optimization.lot_sizing import lot_level
 from optimization.protection import protection_demand
 
 
@@ -71,6 +72,7 @@ def test_fill_rate_of_a_fixed_order_quantity(continuous_demand, lead_time_of):
 
     level = brentq(lambda s: fill(s) - 0.99, 50, 250)
     assert round(level, 3) == pytest.approx(133.437, abs=1e-3)
+    assert lot_level(protection, np.array([200.0]), np.array([0.99])) == pytest.approx(level, abs=1e-4)
     assert round(protection.cdf(np.array([level])).item(), 4) == 0.8675
 
 

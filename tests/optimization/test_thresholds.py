@@ -1,5 +1,7 @@
 """Thresholds: textbook levels, laws for any input, the split of safety stock and its words, targets."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import gamma, nbinom, poisson
 
+from forecasting.cumulative import LEVELS, CumulativeDemand
 from ingestion.errors import DataError
 from ingestion.periods import Period
 from optimization.supply import supply_terms
@@ -15,6 +18,12 @@ from optimization.targets import Defaults, set_targets
 from optimization.thresholds import COLUMNS, derive_thresholds
 
 DAY = Period("day")
+PART = r"([-0-9.,]+(?: less)?)"
+ENGLISH = (
+    rf"\. ([0-9.,]+) of it is safety stock: {PART} for uncertain demand, {PART} for uncertain delivery, "
+)
+ENGLISH += rf"{PART} for review"
+CHINESE = r"安全库存([0-9.,]+)：需求波动(减?[0-9.,]+)，交期波动(减?[0-9.,]+)，复核与批量(减?[0-9.,]+)。"
 lawful = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -40,6 +49,14 @@ def aims(n: int = 1, **more) -> pd.DataFrame:
     plain = {"measure": "cycle_service", "target": 0.95, "holding_cost": 0.01, "shortage_cost": 3.0}
     plain |= {"unmet": "lost", "overstock_factor": 1.2}
     return pd.DataFrame(plain | more, index=range(n))
+
+
+def usual(mean: float, law) -> CumulativeDemand:
+    """One series with demand of `mean` a day on the product's own grid of levels, 28 days."""
+    sums = mean * np.arange(1.0, 29.0)[None]
+    rows = law(sums[:, :, None]).ppf(LEVELS).astype(np.float32)
+    keys = pd.DataFrame({"sku": ["item 0000"], "location": ["shop"]})
+    return CumulativeDemand(keys, pd.Timestamp("2024-03-31"), DAY, rows, sums.astype(np.float32), LEVELS)
 
 
 @pytest.fixture
@@ -150,6 +167,12 @@ def test_the_hash_follows_the_content(levels_of):
     assert one["content_hash"] == same["content_hash"] != other["content_hash"]
 
 
+def parts_in(words: str, pattern: str, less: str) -> list[float]:
+    """Safety stock and its three parts as a sentence tells them."""
+    found = [text.replace(",", "") for text in re.search(pattern, words).groups()]
+    return [-float(re.sub("[^0-9.]", "", text)) if less in text else float(text) for text in found]
+
+
 @lawful
 @given(
     mean=st.floats(0.05, 200),
@@ -159,17 +182,28 @@ def test_the_hash_follows_the_content(levels_of):
     late=st.floats(0.05, 0.5),
     review=st.integers(1, 7),
     target=st.floats(0.01, 0.995),
+    measure=st.sampled_from(["cycle_service", "fill_rate", "cost"]),
+    lot=st.sampled_from([0.0, 6.0, 50.0]),
+    whole=st.booleans(),
 )
 def test_parts_add_up_and_levels_are_in_order(levels_of, **at):
+    """In numbers and in both sentences."""
     row = levels_of(
         mean=at["mean"],
         lead={at["short"]: 1 - at["late"], at["short"] + at["more"] + 1: at["late"]},
         law=lambda mean: nbinom(at["size"], at["size"] / (at["size"] + mean)),
-        supply=terms(review_periods=at["review"]),
-        targets=aims(target=at["target"]),
+        supply=terms(review_periods=at["review"], lot_size=at["lot"], whole=at["whole"]),
+        targets=aims(target=at["target"], measure=at["measure"]),
     )
     parts = row["from_demand"] + row["from_lead_time"] + row["from_review"]
     assert parts == pytest.approx(row["safety_stock"], abs=1e-9)
+    if row["safety_stock"] > 0:
+        told = parts_in(row["explanation"], ENGLISH, "less"), parts_in(row["explanation_zh"], CHINESE, "减")
+        for safety, *rest in told:
+            assert sum(rest) == pytest.approx(safety, abs=1e-9)
+            assert safety == pytest.approx(row["safety_stock"], rel=0.05)
+    else:
+        assert "No safety stock" in row["explanation"]
     assert 0 <= row["safety_stock"] <= row["reorder_point"] <= row["order_up_to"]
     quantiles = row[["protection_q50", "protection_q90", "protection_q95", "protection_q99"]].astype(float)
     assert (np.diff(quantiles) >= -1e-5).all()
@@ -223,6 +257,24 @@ def test_levels_rise_with_the_spread_of_the_lead_time(levels_of, mean, lead, spr
         return levels_of(mean, of, law, supply, aims(target=target))["reorder_point"]
 
     assert level(spread) >= level(spread - 1) - 1e-3 * mean
+
+
+@lawful
+@given(
+    mean=st.floats(0.1, 100),
+    lead=st.integers(0, 20),
+    review=st.integers(1, 7),
+    target=st.floats(0.02, 0.99),
+)
+def test_a_certain_lead_time_gives_the_level_of_its_fixed_interval(levels_of, mean, lead, review, target):
+    def law(sums):
+        return gamma(sums / 3, scale=3)
+
+    supply = terms(whole=False, review_periods=review)
+    row = levels_of(mean, {lead: 1.0}, law, supply, aims(target=target))
+    fixed = usual(mean, law).quantile([target])[0, lead + review - 1, 0]
+    assert row["reorder_point"] == pytest.approx(fixed, rel=1e-5)
+    assert row["from_lead_time"] == 0
 
 
 @pytest.mark.parametrize("selector", ["item 0000", "sku:item 0000", "food", "category:food", "shop", "*"])
