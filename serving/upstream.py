@@ -24,8 +24,13 @@ from ingestion.periods import Period
 from serving.results import write_bytes
 from serving.watching import Seen
 
-# What is fetched, and in which form.
-TABLES = {"thresholds": "arrow", "positions": "arrow", "suppliers": "json", "sources": "json"}
+# What is fetched, and how it is asked for: of thresholds those of coming review periods too.
+TABLES = {
+    "thresholds": "?valid_from=all&format=arrow",
+    "positions": "?format=arrow",
+    "suppliers": "",
+    "sources": "",
+}
 LEVELS = ("safety_stock", "reorder_point", "order_up_to", "overstock_level")
 TOLERATED = 2  # days beyond one period for which figures may be old before they are too old
 TIMEOUT = urllib3.Timeout(connect=10.0, read=120.0)
@@ -123,7 +128,7 @@ class Upstream:
     def _ask(self, name: str, held: Held | None) -> tuple[Mapping[str, str], bytes | None]:
         """One table's headers and body; None where it has not changed."""
         known = {"If-None-Match": held.tags[name]} if held else {}
-        address = f"{self._url}/v1/{name}" + ("?format=arrow" if TABLES[name] == "arrow" else "")
+        address = f"{self._url}/v1/{name}{TABLES[name]}"
         try:
             answer = self._pool.request(
                 "GET", address, headers=known, redirect=False, preload_content=False, decode_content=True
@@ -202,7 +207,7 @@ class Upstream:
 def _read(name: str, body: bytes) -> pd.DataFrame:
     """A table from the body of an answer; UnreachableError where it is none."""
     try:
-        if TABLES[name] == "arrow":
+        if TABLES[name].endswith("arrow"):
             return pa.ipc.open_stream(io.BytesIO(body)).read_pandas()
         return pd.DataFrame(json.loads(body)["data"])
     except (pa.ArrowInvalid, ValueError, KeyError, TypeError):

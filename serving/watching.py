@@ -18,7 +18,7 @@ from warning.alerts import rank
 from warning.engine import Decision, evaluate
 from warning.facts import KEYS
 from warning.owners import Owner, check_columns, owners_of
-from warning.worklist import NOW, QUEUED, SILENCED
+from warning.worklist import NOW, QUEUED, SILENCED, groups
 
 if TYPE_CHECKING:  # an engine that runs as its own process needs no model
     from serving.walk import Walk
@@ -69,6 +69,11 @@ class Watched:
         """How many of the open alerts get this attention."""
         return int((self.open["attention"] == kind).sum()) if "attention" in self.open else 0
 
+    @property
+    def groups(self) -> pd.DataFrame:
+        """What of it belongs together, by place and supplier, the most money first."""
+        return groups(self.shown)
+
     def summary(self) -> dict[str, Any]:
         """The result in a few words, for people and programs."""
         tiers = self.open["tier"].value_counts()
@@ -85,6 +90,7 @@ class Watched:
             "in_shadow": self.shadow,
             "quarantined": self.quarantined,
             **({"degraded": self.degraded} if self.degraded else {}),
+            "together": self.groups.head(3).to_dict("records"),
             "worst": [
                 {key: str(row[key]) for key in ("tier", "sku", "location", "title", "reason", "remedy")}
                 for row in self.shown.head(3).to_dict("records")

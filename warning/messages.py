@@ -77,15 +77,6 @@ def write(
     )
 
 
-def closing(title: str, resolution: str, language: Language = "en") -> str:
-    """One line for an alert that ended.
-
-    >>> closing("A1 at S1 is out of stock", "cleared")
-    'Over: A1 at S1 is out of stock'
-    """
-    return wording.ENDINGS.get(resolution, wording.ENDINGS["cleared"])[language].format(title=title)
-
-
 def _reason(alert: Mapping[str, Any], words: Mapping[str, str], language: Language, currency: str) -> str:
     """Why: the comparison that failed, the numbers behind it, and what is at risk."""
     kind = alert["kind"]

@@ -244,12 +244,3 @@ BY = {"en": " by {}", "zh": "{} 前"}
 ARRIVES = {"en": " (arrives {})", "zh": "（{} 到货）"}
 COSTS = {"en": ", cost {}", "zh": "，金额 {}"}
 OVERDUE = {"en": " (overdue)", "zh": "（已逾期）"}
-
-# How an alert ended.
-ENDINGS = {
-    "cleared": {"en": "Over: {title}", "zh": "已解除：{title}"},
-    "superseded": {"en": "Told by a graver alert now: {title}", "zh": "已并入更严重的预警：{title}"},
-    "retired": {"en": "Its rule was withdrawn: {title}", "zh": "规则已停用：{title}"},
-    "gone": {"en": "No longer watched: {title}", "zh": "已不再监控：{title}"},
-    "duplicate": {"en": "Told twice: {title}", "zh": "重复预警：{title}"},
-}

@@ -30,11 +30,20 @@ from serving.api.questions import (
     Question,
     Service,
 )
-from serving.api.schemas import AlertLife, AlertPage, ForecastPage, PlanPage, RiskPage, ThresholdPage
+from serving.api.schemas import (
+    AlertLife,
+    AlertPage,
+    ForecastPage,
+    PlanPage,
+    RiskPage,
+    ThresholdPage,
+    WorklistOut,
+)
 from serving.results import to_records
 from serving.store.alerts import AlertFilter
 from serving.store.snapshots import Snapshot
 from serving.store.store import CHUNK
+from warning.worklist import NOW, groups
 
 WRONG = {
     400: "A cursor or another value that cannot be meant.",
@@ -122,6 +131,15 @@ def alerts(request: Request, ask: AskedAlerts, here: Here) -> Response:
         every = every_page(lambda after: here.store.alerts(chosen, CHUNK, after))
         return stream_response(every, form, _headers())
     return page_response(here.store.alerts(chosen, ask.limit, ask.cursor), _headers())
+
+
+@router.get("/worklist", tags=["alerts"], summary="What belongs together", response_model=WorklistOut)
+def worklist(here: Here) -> Response:
+    """Alerts that are brought to their owners, by place and supplier: one call or order settles a group."""
+    found = pd.concat(
+        list(every_page(lambda after: here.store.alerts(AlertFilter(attention=NOW), CHUNK, after)))
+    )
+    return json_response({"data": to_records(groups(found))}, _headers())
 
 
 @router.get(

@@ -168,6 +168,23 @@ class AlertPage(PageOut):
     data: list[AlertOut]
 
 
+class GroupOut(BaseModel):
+    """Alerts of one supplier at one place; about a supplier or source, the place is empty."""
+
+    location: str
+    supplier: str
+    alerts: int
+    tier: str = Field(description="The gravest of them.")
+    money_at_risk: float = Field(description="Unknown money counts as none.")
+    worst: str = Field(description="Id of the alert with the most money at risk.")
+
+
+class WorklistOut(BaseModel):
+    """What belongs together, the most money at risk first."""
+
+    data: list[GroupOut]
+
+
 class Health(BaseModel):
     """Whether the process lives."""
 

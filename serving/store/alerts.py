@@ -273,6 +273,7 @@ def _order(connection: Connection) -> list[ColumnElement[Any]]:
 def _is_stale(connection: Connection, decision: Decision) -> bool:
     """Whether a decision lies before what was decided, or rests on earlier data than what was published."""
     made = _latest(decision.opened, decision.updated, decision.resolved, column="updated_on")
+    made = made if decision.today is None else decision.today.date()
     knew = _latest(decision.opened, decision.updated, column="data_as_of")
     decided = connection.execute(select(func.max(alerts.c.updated_on))).scalar_one_or_none()
     published = connection.execute(select(func.max(snapshots.c.as_of))).scalar_one_or_none()

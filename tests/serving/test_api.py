@@ -457,9 +457,12 @@ def test_the_published_schema_names_every_route_and_refusal(api: TestClient) -> 
     assert set(schema["paths"]) == {
         *(url for url in LISTS if "?" not in url),
         *("/v1/alerts/{alert_id}", WHAT_IF, "/healthz", "/readyz", "/metrics"),
-        *("/v1/positions", "/v1/suppliers", "/v1/sources"),
+        *("/v1/positions", "/v1/suppliers", "/v1/sources", "/v1/worklist"),
         *("/v1/rules", "/v1/rules/{name}", "/v1/rules:preview"),
         *("/v1/silences", "/v1/silences/{silence_id}:end"),
+        *(f"/v1/alerts/{{alert_id}}:{step}" for step in ("acknowledge", "act", "resolve", "review")),
+        *(f"/v1/alerts/{{alert_id}}:{what}" for what in ("assign", "comment", "snooze")),
+        *("/v1/alerts/{alert_id}/notices", "/v1/drafts", "/v1/drafts/{draft_id}:decide", "/v1/approvals"),
     }
     for path, methods in schema["paths"].items():
         for route in methods.values():

@@ -106,6 +106,16 @@ def test_silences_hide_alerts_until_they_end(web: TestClient) -> None:
     assert "'location'" in body(web.post("/v1/silences", json=bad), 400)["remedy"]
 
 
+def test_the_worklist_puts_together_what_one_order_settles(web: TestClient, new_shop: Any) -> None:
+    groups = body(web.get("/v1/worklist"))["data"]
+    assert sum(group["alerts"] for group in groups) == len(new_shop.decision.opened)
+    places = [(group["location"], group["supplier"]) for group in groups]
+    assert len(set(places)) == len(places)
+    money = [group["money_at_risk"] for group in groups]
+    assert money == sorted(money, reverse=True)
+    assert sum(money) == pytest.approx(new_shop.decision.opened["money_at_risk"].sum())
+
+
 def test_a_form_of_another_page_changes_nothing(web: TestClient) -> None:
     text = json.dumps({"rules": [{"name": "overstock", "enabled": False}], "author": "a", "reason": "b"})
     for media in ("text/plain", "application/x-www-form-urlencoded"):

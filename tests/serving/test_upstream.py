@@ -39,7 +39,8 @@ def publish(shop: Any, folder: Path, as_of: pd.Timestamp, **change: Any) -> None
     facts = shop.facts.assign(data_as_of=as_of, data_digest="d", **change)
     levels = shop.thresholds.assign(valid_from=until, valid_until=until)
     tables = {"thresholds": levels, "positions": facts, "orders": shop.orders}
-    written = Results(folder / "results").write(as_of, {"suppliers": SUPPLIERS, "sources": SOURCES})
+    larger = {"suppliers": SUPPLIERS, "sources": SOURCES, "thresholds": levels}
+    written = Results(folder / "results").write(as_of, larger)
     store = Store.open(f"sqlite:///{folder}/store.db")
     store.publish(as_of, "d", "m", tables, results_digest=written, at=datetime.now(UTC))
     store.close()
@@ -180,8 +181,10 @@ def test_levels_are_those_of_the_day(shop: Any, tmp_path: Path, yesterday: pd.Ti
             shop.thresholds.assign(valid_from=tomorrow, valid_until=tomorrow, reorder_point=99.0),
         ]
     )
-    tables = {"thresholds": levels, "positions": shop.facts.assign(data_digest="d"), "orders": shop.orders}
-    written = Results(there / "results").write(yesterday, {"suppliers": SUPPLIERS, "sources": SOURCES})
+    in_force = levels[levels["valid_from"] == today]
+    tables = {"thresholds": in_force, "positions": shop.facts.assign(data_digest="d"), "orders": shop.orders}
+    larger = {"suppliers": SUPPLIERS, "sources": SOURCES, "thresholds": levels}
+    written = Results(there / "results").write(yesterday, larger)
     store = Store.open(f"sqlite:///{there}/store.db")
     store.publish(yesterday, "d", "m", tables, results_digest=written, at=datetime.now(UTC))
     store.close()
