@@ -1,6 +1,8 @@
 """The outbox: written with what gives the reason, told once by any number of workers, until it arrives."""
 
+import json
 import threading
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from serving.delivering import Courier, Delivered
+from serving.delivering import Courier, Delivered, deliver_while
 from serving.store.claims import Outbox, Outcome
 from warning.channels.opening import configured_channels
 from warning.channels.sending import Message, UndeliveredError
@@ -252,6 +254,27 @@ def test_an_unforeseen_failure_of_a_sender_says_nothing_of_what_it_was_given(
     assert {each["reason"] for each in any_shop.store.outbox.find(state="queued")} == {
         "unforeseen ValueError"
     }
+
+
+def test_serving_delivers_and_lets_time_pass_in_the_background(
+    any_shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, outbox = desk(here=log()), any_shop.store.outbox
+    told(any_shop, made)
+    late = any_shop.at + timedelta(days=7)
+    until = time.monotonic() + 60
+    with deliver_while(any_shop.url, made, lambda: late):
+        while outbox.find(state="queued", limit=1) or not _overdue(outbox):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    sent = {each["notice_id"] for each in outbox.find(state="sent", limit=10_000)}
+    logged = [record for record in caplog.records if record.name == "warning.channels.log"]
+    assert {json.loads(record.getMessage())["id"] for record in logged} == sent
+    assert _overdue(outbox)
+
+
+def _overdue(outbox: Outbox) -> list[dict[str, Any]]:
+    return [each for each in outbox.find(limit=10_000) if each["event"] == "overdue"]
 
 
 def test_without_channels_nothing_is_queued(any_shop: Any) -> None:
