@@ -164,7 +164,6 @@ def _arrival(orders: pd.DataFrame, lead_times: LeadTimes, as_of: pd.Timestamp, s
     soon = np.where(lead_times.sd > 0, np.maximum(lead_times.typical, 1), 1)
     now = period.index(as_of)[0]
     placed, promise = orders["ordered_on"], orders["promised_on"]
-    promise = promise.where(~(promise < placed))  # promised before it was placed: no promise
     start = pd.Series(period.dates(np.full(len(orders), now + 1)))
     tomorrow = pd.Series(np.full(len(orders), period.end(as_of) + pd.Timedelta(days=1)))
     age = np.nan_to_num(whole_periods(placed, tomorrow, period) - 1.0, nan=-1.0).astype(np.int64)

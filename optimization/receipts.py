@@ -90,13 +90,12 @@ def observe(
     rows = lines[reason == ""].reset_index(drop=True)
     received = rows["received_on"].notna()
     end = rows["received_on"].where(received, now + pd.Timedelta(days=1))
-    promise = rows["promised_on"].where(rows["promised_on"] >= rows["ordered_on"])
     # An open order has outlived all periods that would have ended with a receipt up to now.
     survived = np.where(received, 0, 1)
     age = (now - rows["ordered_on"]).dt.days.to_numpy(dtype=float)
     rows = rows.assign(
         periods=whole_periods(rows["ordered_on"], end, period) - survived,
-        late=whole_periods(promise, end, period) - survived,
+        late=whole_periods(rows["promised_on"], end, period) - survived,
         received=received,
         weight=rows["share"] * 0.5 ** (age / half_life_days),
     )
@@ -126,11 +125,16 @@ def open_lines(supply_orders: pd.DataFrame, as_of: pd.Timestamp, period: Period)
 
 
 def _as_known(supply_orders: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """One row per receipt and one per open remainder, with `share` of the line's `ordered` units."""
+    """One row per receipt and one per open remainder, with `share` of the line's `ordered` units.
+
+    A promise that lies before the order is left out.
+    """
     lines = supply_orders.reindex(columns=COLUMNS)
     for date in ("ordered_on", "promised_on", "received_on"):
         lines[date] = pd.to_datetime(lines[date])
     lines = lines[~(lines["ordered_on"] > now)].copy()
+    # Promised before it was placed: no promise.
+    lines["promised_on"] = lines["promised_on"].mask(lines["promised_on"] < lines["ordered_on"])
     lines["kind"] = lines["kind"].astype("object").where(lines["kind"].notna(), "purchase")
     lines[LINE] = lines[LINE].astype("str").where(lines[LINE].notna(), "")
     later = lines["received_on"] > now
