@@ -11,8 +11,8 @@ import numpy as np
 
 from optimization.protection import ProtectionDemand
 
-NODES = 12  # of the quadrature over a lot
-HALVINGS = 30  # of the distance within which a reorder point is searched
+FINE, COARSE = 12, 6  # nodes of the quadrature over a lot, of money and of units lost
+HALVINGS = 24  # of the distance within which a reorder point is searched
 
 
 class Rates(NamedTuple):
@@ -56,7 +56,7 @@ def lot_cost(
         short = over.shortage(np.maximum(level, 0.0)) + np.maximum(-level, 0.0)
         return rates.holding * (level - mean + short) + rates.shortage * short
 
-    return order_cost * rates.pace / quantity + _mean_over(running, point, quantity)
+    return order_cost * rates.pace / quantity + _mean_over(running, point, quantity, FINE)
 
 
 def lot_level(over: ProtectionDemand, quantity: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -88,7 +88,7 @@ def fill_lot_level(over: ProtectionDemand, width: np.ndarray, target: np.ndarray
     def lost(level: np.ndarray) -> np.ndarray:
         return over.shortage(level) - lead.shortage(level)
 
-    return _lowest(lambda level: _mean_over(lost, level, width) > allowed, most)
+    return _lowest(lambda level: _mean_over(lost, level, width, COARSE) > allowed, most)
 
 
 def best_lot(
@@ -122,10 +122,10 @@ def _lowest(short: Callable[[np.ndarray], np.ndarray], high: np.ndarray) -> np.n
 
 
 def _mean_over(
-    function: Callable[[np.ndarray], np.ndarray], start: np.ndarray, width: np.ndarray
+    function: Callable[[np.ndarray], np.ndarray], start: np.ndarray, width: np.ndarray, count: int
 ) -> np.ndarray:
     """(n,) mean of a function of (n,) levels over [start, start + width], by Gauss and Legendre."""
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = np.polynomial.legendre.leggauss(count)
     values = [
         weight * function(start + width * (0.5 + 0.5 * node))
         for node, weight in zip(nodes, weights, strict=True)

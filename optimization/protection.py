@@ -49,11 +49,11 @@ class ProtectionDemand:
 
     def cdf(self, amount: np.ndarray) -> np.ndarray:
         """(n,) chance that demand is at most `amount`, (n,) units."""
-        return _each(self.sums, self.lead, self.which, self.review, np.asarray(amount, dtype=float))[0]
+        return _chances(self.sums, self.lead, self.which, self.review, np.asarray(amount, dtype=float))
 
     def shortage(self, amount: np.ndarray) -> np.ndarray:
         """(n,) expected units of demand above `amount`, (n,) units: the loss function n(amount)."""
-        return _each(self.sums, self.lead, self.which, self.review, np.asarray(amount, dtype=float))[1]
+        return _losses(self.sums, self.lead, self.which, self.review, np.asarray(amount, dtype=float))
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean (from the forecast mean) and standard deviation (from its quantiles), (n,) units each."""
@@ -199,15 +199,25 @@ def lost_over(sums: Sums, lead: Intervals, at: tuple[int, int, int], review: int
 
 
 @njit(cache=True, nogil=True)
-def _each(
+def _chances(
     sums: Sums, lead: Intervals, which: np.ndarray, review: np.ndarray, amount: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    chance, units = np.empty(len(which)), np.empty(len(which))
+) -> np.ndarray:
+    out = np.empty(len(which))
     for i in range(len(which)):
         at = (i, lead.offset[which[i]], lead.offset[which[i] + 1])
-        chance[i] = _mixed(sums, lead, at, review[i], amount[i])
-        units[i] = lost_over(sums, lead, at, review[i], amount[i])
-    return chance, units
+        out[i] = _mixed(sums, lead, at, review[i], amount[i])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _losses(
+    sums: Sums, lead: Intervals, which: np.ndarray, review: np.ndarray, amount: np.ndarray
+) -> np.ndarray:
+    out = np.empty(len(which))
+    for i in range(len(which)):
+        at = (i, lead.offset[which[i]], lead.offset[which[i] + 1])
+        out[i] = lost_over(sums, lead, at, review[i], amount[i])
+    return out
 
 
 @njit(cache=True, nogil=True)
