@@ -145,8 +145,11 @@ def freshness(warehouse: Warehouse, as_of: pd.Timestamp | None, period: Period) 
     for holding in warehouse.manifest.holdings:
         span = holding.span()
         if span is not None:
-            last = span[1] if as_of is None else min(span[1], period.end(as_of))
-            rows.append((holding.name, holding.table, last))
+            # What is dated later says nothing about how fresh the source was then.
+            known = as_of is None or span[1] <= period.end(as_of)
+            last = span[1] if known or as_of is None else warehouse.last_recorded(holding, as_of)
+            if last is not None:
+                rows.append((holding.name, holding.table, last))
     frame = pd.DataFrame(rows, columns=["source", "table", "last"])
     if frame.empty:
         return frame.assign(behind_days=0, stale=False)

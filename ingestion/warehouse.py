@@ -14,7 +14,7 @@ import pandas as pd
 from ingestion.contracts import TABLES
 from ingestion.errors import Problem
 from ingestion.fields import Contract
-from ingestion.manifest import Manifest, Part, read_manifest
+from ingestion.manifest import Holding, Manifest, Part, read_manifest
 from ingestion.periods import Period
 from ingestion.quality import QUARANTINE, gather
 
@@ -74,6 +74,20 @@ class Warehouse:
                     found.append(pairs.assign(source=holding.name, table=name))
         columns = ["source", "table", "sku", "location"]
         return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+
+    def last_recorded(self, holding: Holding, as_of: pd.Timestamp) -> pd.Timestamp | None:
+        """Last date of a source's rows up to the end of the period of `as_of`; None where there is none."""
+        cut = self.manifest.period.end(pd.Timestamp(as_of))
+        files = [str(self.root / part.file) for part in holding.parts if _within(part, cut, None)]
+        recorded = _contract(holding.table).recorded
+        if not files or recorded is None:
+            return None
+        with duckdb.connect() as connection:
+            rows = connection.read_parquet(files, union_by_name=True)
+            rows = rows.filter(f"{_quote(recorded)} <= TIMESTAMP_NS '{cut:%Y-%m-%d}'")
+            found = rows.aggregate(f"max({_quote(recorded)}) AS last").to_arrow_table().to_pandas()
+        last = found["last"].iloc[0]
+        return None if pd.isna(last) else pd.Timestamp(last)
 
     def tables(self) -> list[str]:
         """Names of the tables that hold rows, in the order of the contracts."""

@@ -126,3 +126,13 @@ def test_sales_from_an_empty_shelf_are_counted_while_they_are_recent(warehouse):
     )
     assert facts["contradictions"].to_dict() == {"demand-odd": 1, "demand-old": 0}
     assert "a at s on 2024-02-25" in facts.loc["demand-odd", "details"]
+
+
+def test_what_comes_later_does_not_make_a_source_fresh(warehouse):
+    """On the day of judgement the south had sent nothing for ten days, whatever it sent afterwards."""
+    late = DAYS[-1] + pd.Timedelta(days=5)
+    silent = DAYS[:-15].append(pd.DatetimeIndex([late]))
+    found = warehouse(**{"demand-north": sales("n"), "demand-south": sales("s", silent)})
+    facts = facts_of(found)
+    assert facts["stale"].to_dict() == {"demand-north": False, "demand-south": True}
+    assert facts.loc["demand-south", "behind_days"] == 15
