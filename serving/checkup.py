@@ -85,6 +85,7 @@ def _published(evidence: Evidence, settings: Settings) -> Evidence:
         evidence = replace(
             evidence,
             alerts=store.open_alerts(),
+            rules=store.rules(settings.rules).in_force(evidence.today.date()),
             audit=store.responses(settings.desk).verify(),
             notices=counts,
             channels=len(settings.desk.channels),
