@@ -5,7 +5,7 @@ remedy. The numbers come from the alert; the sentences from `warning.wording`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 import pandas as pd
@@ -15,12 +15,6 @@ from warning.kinds import KINDS, SURPLUSES
 from warning.remedies import Recommendation
 from warning.wording import Language
 
-QUANTITIES = (
-    *("on_hand", "reserved", "inbound", "projected"),
-    *("safety_stock", "reorder_point", "threshold", "stock", "late"),
-    *("expiring_units", "demand_seen", "demand_expected", "demand_days"),
-    *("overdue", "open_orders", "positions", "contradictions"),
-)
 DATES = ("last", "first_expiry_on")
 MONEY_OF_SURPLUS = {
     "slow_stock": wording.TIED_UP,
@@ -69,7 +63,7 @@ def write(
     what: the recommendation for it
     currency: written after amounts of money
     """
-    words = _words(alert, language)
+    words = _Words(alert, language)
     return Message(
         wording.TITLES[_story(alert)][language].format_map(words),
         _reason(alert, words, language, currency),
@@ -137,30 +131,71 @@ def _do(what: Recommendation, language: Language, currency: str, overdue: str) -
     )
 
 
-def _words(alert: Mapping[str, Any], language: Language) -> dict[str, str]:
-    """Every number of an alert as text."""
-    words = {name: quantity(alert.get(name), language) for name in QUANTITIES}
-    words |= {name: _day(alert.get(name), language) for name in DATES}
-    kind, basis, name = alert["kind"], alert["basis"], alert.get("name")
-    measure, bound = alert["measure"], alert["bound"]
-    words["bound"] = percent(bound)
-    limit = wording.LIMITS[kind][language] if kind in wording.LIMITS and bound else "{threshold}"
-    details = alert.get("details" if language == "en" else "details_zh")
-    return words | {
-        "item": f"{alert['sku']} ({name})" if name and name != alert["sku"] else alert["sku"],
-        "location": alert["location"],
-        "about": alert["about"],
-        "details": details if isinstance(details, str) else "",
-        "chance": percent(measure),
-        "share": percent(abs(measure)) if math.isfinite(measure) else "",
-        "measured": quantity(float(round(measure)) if math.isfinite(measure) else math.nan, language),
-        "odds": quantity(float(f"{measure:.2g}"), language) if math.isfinite(measure) else "",
-        "bound_number": quantity(bound, language),
-        "limit": limit.format_map(words),
-        "level": wording.LEVEL_WORDS[basis][language] if basis in wording.LEVEL_WORDS else "",
-        "basis": quantity(alert.get(basis), language),
-        "stock_word": wording.STOCK_WORDS[alert["compared"]][language],
-    }
+class _Words(dict[str, str]):
+    """Every number of an alert as text, written when a sentence asks for it."""
+
+    def __init__(self, alert: Mapping[str, Any], language: Language) -> None:
+        super().__init__(location=alert["location"], about=alert["about"])
+        self._alert, self._language = alert, language
+
+    def __missing__(self, name: str) -> str:
+        if name in TOLD:
+            self[name] = TOLD[name](self, self._alert, self._language)
+        elif name in DATES:
+            self[name] = _day(self._alert.get(name), self._language)
+        else:
+            self[name] = quantity(self._alert.get(name), self._language)
+        return self[name]
+
+
+def _item(_words: _Words, alert: Mapping[str, Any], _language: Language) -> str:
+    name = alert.get("name")
+    return f"{alert['sku']} ({name})" if name and name != alert["sku"] else alert["sku"]
+
+
+def _details(_words: _Words, alert: Mapping[str, Any], language: Language) -> str:
+    said = alert.get("details" if language == "en" else "details_zh")
+    return said if isinstance(said, str) else ""
+
+
+def _share(_words: _Words, alert: Mapping[str, Any], _language: Language) -> str:
+    return percent(abs(alert["measure"])) if math.isfinite(alert["measure"]) else ""
+
+
+def _measured(_words: _Words, alert: Mapping[str, Any], language: Language) -> str:
+    measure = alert["measure"]
+    return quantity(float(round(measure)) if math.isfinite(measure) else math.nan, language)
+
+
+def _odds(_words: _Words, alert: Mapping[str, Any], language: Language) -> str:
+    measure = alert["measure"]
+    return quantity(float(f"{measure:.2g}"), language) if math.isfinite(measure) else ""
+
+
+def _limit(words: _Words, alert: Mapping[str, Any], language: Language) -> str:
+    told = alert["kind"] in wording.LIMITS and alert["bound"]
+    return (wording.LIMITS[alert["kind"]][language] if told else "{threshold}").format_map(words)
+
+
+def _level(_words: _Words, alert: Mapping[str, Any], language: Language) -> str:
+    return wording.LEVEL_WORDS[alert["basis"]][language] if alert["basis"] in wording.LEVEL_WORDS else ""
+
+
+# What is not simply one of the alert's quantities.
+TOLD: dict[str, Callable[[_Words, Mapping[str, Any], Language], str]] = {
+    "item": _item,
+    "details": _details,
+    "share": _share,
+    "measured": _measured,
+    "odds": _odds,
+    "limit": _limit,
+    "level": _level,
+    "chance": lambda _words, alert, _language: percent(alert["measure"]),
+    "bound": lambda _words, alert, _language: percent(alert["bound"]),
+    "bound_number": lambda _words, alert, language: quantity(alert["bound"], language),
+    "basis": lambda _words, alert, language: quantity(alert.get(alert["basis"]), language),
+    "stock_word": lambda _words, alert, language: wording.STOCK_WORDS[alert["compared"]][language],
+}
 
 
 def _story(alert: Mapping[str, Any]) -> str:

@@ -37,14 +37,24 @@ class Saved:
     reason: str
 
 
-def configured_rules(preset: str, entries: Sequence[Mapping[str, Any]] = ()) -> tuple[Rule, ...]:
+def configured_rules(
+    preset: str, entries: Sequence[Mapping[str, Any]] = (), pilot: Mapping[str, Any] | None = None
+) -> tuple[Rule, ...]:
     """The rules that forestock.toml asks for: a preset with the changes of `[[rules]]`.
+
+    pilot: where rules about items are live, unless they name a pilot of their own; elsewhere they are in shadow
 
     >>> rules = configured_rules("default", [{"name": "overstock", "tiers": {"notice": 0.5}, "version": 2}])
     >>> [(rule.tiers, rule.version, rule.basis) for rule in rules if rule.name == "overstock"]
     [({'notice': 0.5}, 2, 'overstock_level')]
     """
-    return changed(PRESETS[preset](), entries)
+    rules = changed(PRESETS[preset](), entries)
+    if not pilot:
+        return rules
+    return tuple(
+        replace(rule, pilot=pilot) if rule.shape.subject == "item" and not rule.pilot else rule
+        for rule in rules
+    )
 
 
 def changed(rules: Sequence[Rule], entries: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
