@@ -57,6 +57,7 @@ LEASE = 400.0  # seconds by the couriers' clock
 TIMEOUT = 0.3
 STATEMENTS, REQUESTS = 60, 12  # of which one is the last
 KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()
+WORKS = ("watch", "deliver")
 SINCE_LAST = ("previous_tier", "change")
 NAME = re.compile(r"[0-9a-f]{32}")
 Work = Callable[[], None]
@@ -222,7 +223,8 @@ def deadly(work: Work, at: int, *, requests: bool) -> None:
 def kill_once(course: Course) -> None:
     """Start something, kill it at a random point, and note whether it had come to its end before."""
     rng = course.rng
-    watching = rng.random() < 0.5 or not course.is_waiting()
+    counts = [sum(n for point, n in course.kills.items() if point.startswith(each)) for each in WORKS]
+    watching = counts[0] <= counts[1] or not course.is_waiting()
     work, name = (course.watch, "watch") if watching else (course.deliver, "deliver")
     how = rng.choice(["moment", "statement"] if watching else ["moment", "statement", "request", "two"])
     if how == "moment":

@@ -9,6 +9,7 @@ import os
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from warning.routing import Channel, Desk
 log = logging.getLogger(__name__)
 AT_ONCE = 10  # messages that one claim takes
 MARGIN = 20.0  # seconds of a claim beyond what its messages may take
+SWEEP = 60.0  # seconds between two looks at deadlines and snoozes
 LONGEST_WAIT = 5.0  # seconds between two looks at the outbox
 Clock = Callable[[], datetime]
 
@@ -196,10 +198,12 @@ def deliver_while(url: str, desk: Desk, clock: Clock = utc_now) -> Iterator[None
 def _keep_delivering(store: Store, desk: Desk, stop: threading.Event, clock: Clock = utc_now) -> None:
     """Deliver, end snoozes and escalate until `stop` is set; a store out of reach is tried again."""
     courier, responses = Courier(store.outbox, desk, clock=clock), store.responses(desk)
-    wait = 0.0
+    wait, passed = 0.0, float("-inf")
     while not stop.wait(wait):
         try:
-            responses.pass_time(clock())
+            if time.monotonic() - passed >= SWEEP:
+                responses.pass_time(clock())
+                passed = time.monotonic()
             courier.deliver()
             wait = courier.wait()
         except Problem as problem:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, or_, select, update
+from sqlalchemy import Connection, Engine, and_, insert, or_, select, update
 
 from ingestion.errors import Problem
 from serving.store import audit, drafts, outbox
@@ -156,7 +156,8 @@ class Responses:
 
     def pass_time(self, now: datetime) -> int:
         """End snoozes that are over and escalate what nobody acted on in time; gives how many alerts."""
-        due = or_(alerts.c.snoozed_until <= now, alerts.c.deadline <= now)
+        late = and_(alerts.c.state.in_(WAITING), alerts.c.deadline <= now)
+        due = or_(alerts.c.snoozed_until <= now, late)
         with reading(self._engine) as connection:
             if connection.execute(select(alerts.c.alert_id).where(UNRESOLVED, due).limit(1)).first() is None:
                 return 0
