@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     daily_capacity: int = Field(
         50, ge=1, description="alerts that one owner can take up in a day, such as 50"
     )
+    pilot: dict[str, Any] = Field(
+        default_factory=dict, description='columns and their values, such as { category = ["milk"] }'
+    )
     rule_changes: list[dict[str, Any]] = Field(
         default_factory=list, description="a list of tables, each a rule with its name"
     )
@@ -162,7 +165,7 @@ class Settings(BaseSettings):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The warning rules: the preset with its changes, before what was saved in the store."""
-        return configured_rules(self.rule_preset, self.rule_changes)
+        return configured_rules(self.rule_preset, self.rule_changes, self.pilot)
 
 
 def read_settings(config: Path | None = None, **arguments: Any) -> Settings:

@@ -33,7 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "response": {name: name for name in ("closes", "workdays")},
     "approvals": {"channel": "approvals_channel"},
-    "warning": {"preset": "rule_preset", "capacity": "daily_capacity"},
+    "warning": {"preset": "rule_preset", "capacity": "daily_capacity", "pilot": "pilot"},
 }
 PASSED_ON = ("sources", *TABLES)
 # With the sources, where `env:NAME` may stand.

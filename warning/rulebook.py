@@ -42,7 +42,7 @@ def configured_rules(
 ) -> tuple[Rule, ...]:
     """The rules that forestock.toml asks for: a preset with the changes of `[[rules]]`.
 
-    pilot: where rules about items are live, unless they name a pilot of their own; elsewhere they are in shadow
+    pilot: where rules about items are live that name no pilot of their own; elsewhere they are in shadow
 
     >>> rules = configured_rules("default", [{"name": "overstock", "tiers": {"notice": 0.5}, "version": 2}])
     >>> [(rule.tiers, rule.version, rule.basis) for rule in rules if rule.name == "overstock"]

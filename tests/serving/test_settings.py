@@ -122,6 +122,7 @@ def test_rules_are_changed_by_the_file_and_by_the_environment(monkeypatch):
         ("[warning]\npreset = 'strict'", ["[warning] preset", "'strict'", "default or literal"]),
         ("[[rules]]\nname = 'overstock'\ntiers = { red = 1 }", ["'overstock'", "red", "notice, warning"]),
         ("rules = 3", ["[[rules]]", "3", "a list of tables"]),
+        ("[warning]\npilot = 'S1'", ["[warning] pilot", "'S1'", "columns and their values"]),
         ("[sources.demand]\nurl = 'env:NO_SUCH_NAME'", ["sources.demand.url", "env:NO_SUCH_NAME", "set"]),
         ("[service\nport = 1", ["bad.toml", "is not TOML", "line 1"]),
     ],

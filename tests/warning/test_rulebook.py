@@ -50,6 +50,14 @@ def test_a_file_changes_adds_and_removes_rules():
     assert (changed_rule.version, changed_rule.min_money, changed_rule.basis) == (3, 100.0, "safety_stock")
 
 
+def test_a_pilot_holds_for_every_rule_about_items_that_names_none():
+    own = {"name": "overstock", "pilot": {"location": "S1"}}
+    rules = {rule.name: rule for rule in configured_rules("default", [own], {"category": "milk"})}
+    assert rules["out_of_stock"].is_live_at == {"category": ("milk",)}
+    assert rules["overstock"].is_live_at == {"location": ("S1",)}
+    assert rules["stale_data"].is_live_at == rules["supplier_late"].is_live_at == {}
+
+
 def test_another_kind_brings_its_own_level_and_hysteresis():
     (rule,) = changed([LOW], [{"name": "low", "kind": "slow_stock", "tiers": {"notice": 90}}])
     assert (rule.basis, rule.stock, rule.hysteresis) == ("none", "available", 14.0)
