@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.errors import Problem
@@ -140,6 +140,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_siz
         valid_from=st.none() | st.dates(),
     )
 )
+@settings(max_examples=40, deadline=None)
 def test_a_rule_survives_the_store_and_the_file(tmp_path_factory, rule):
     assert rule_of(spec_of(rule)) == rule
     path = tmp_path_factory.mktemp("rules") / "rules.toml"
