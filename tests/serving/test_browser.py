@@ -162,7 +162,7 @@ def test_an_item_draws_its_charts(visit: Any, shop: Any, width: int, scheme: str
         assert painted(page, name) > 2000
     assert overflow(page) == 0
     page.click("text=The numbers behind the charts")
-    assert page.locator(".plain tbody tr").count() == 14
+    assert page.locator(".scroll .plain tbody tr").count() == 14
     assert overflow(page) == 0
 
 
