@@ -51,7 +51,8 @@ class Proposals:
                 if one.proposal_id not in known:
                     row |= {"proposal_id": one.proposal_id, "state": "proposed"}
                     connection.execute(insert(proposals).values(**row))
-                elif known[one.proposal_id] in ("proposed", "outdated"):  # what was rolled back is not offered again
+                # What was rolled back is not offered again.
+                elif known[one.proposal_id] in ("proposed", "outdated"):
                     _set(connection, [one.proposal_id], state="proposed", decided_at=None, **row)
 
     def get(self, proposal_id: str) -> Kept:
@@ -76,8 +77,8 @@ class Proposals:
             kept = _one(connection, proposal_id)
             if kept.state not in before:
                 raise Problem(
-                    f"only what is {before[0]} can be {state.replace('_', ' ')}, {proposal_id} is {kept.state}; "
-                    "list them: forestock review --proposals"
+                    f"only what is {before[0]} can be {state.replace('_', ' ')}, "
+                    f"{proposal_id} is {kept.state}; list them: forestock review --proposals"
                 )
             _set(connection, [proposal_id], state=state, decided_at=at, decided_by=by, reason=reason)
             return _one(connection, proposal_id)
