@@ -347,7 +347,8 @@ def run(url: str, kills: int, seed: int, folder: Path) -> tuple[dict[str, Any], 
         course.pace = (time.monotonic() - started) / WARM_UP
         while sum(course.kills.values()) < kills:
             kill_once(course)
-        watch_on(course, course.day + 1)  # the day that a kill may have left half done
+        # The day that a kill may have left half done, and as far as the calm one has come already.
+        watch_on(course, max(course.day + 1, WARM_UP))
         watch_on(calm, course.day)
         if forked(course.deliver, undisturbed) != 0:
             raise SystemExit("delivering failed undisturbed")
