@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from optimization.protection import Intervals, ProtectionDemand, lost_over
+from optimization.exposure import Intervals
+from optimization.protection import ProtectionDemand, lost_over
 from optimization.sums import Sums, sum_cdf, sum_moments
 
 CELLS = 400  # steps in which the distance from s to S is searched; of larger demand a step is several units

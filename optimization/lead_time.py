@@ -14,6 +14,7 @@ import pandas as pd
 from ingestion.periods import Period
 from optimization.contract import promised_pmf, read_terms, spread_of
 from optimization.drift import wander, yearly_drift
+from optimization.overtaking import overtaking_share
 from optimization.pooling import MIDDLE, pool
 from optimization.receipts import HALF_LIFE, observe
 
@@ -41,6 +42,7 @@ class LeadTimes:
     on_time: (m,) share of the supplier's receipts not later than promised; NaN where none was promised
     lateness: (v, width) chance of arriving `earliest`, earliest + 1, … periods after the promise
     late_which: (m,) row of `lateness`, -1 where no promise was ever kept track of
+    overtaking: (m,) share of the supplier's orders that take their own time: they may overtake each other
     set_aside: order rows that could not be used, by reason
     """
 
@@ -56,6 +58,7 @@ class LeadTimes:
     lateness: np.ndarray
     late_which: np.ndarray
     earliest: int
+    overtaking: np.ndarray
     set_aside: dict[str, int]
 
     @property
@@ -102,7 +105,7 @@ class LeadTimes:
     def take(self, rows: np.ndarray | slice) -> "LeadTimes":
         """The same for some rows: a mask, positions or a slice."""
         keys = self.keys.iloc[np.arange(len(self.keys))[rows]].reset_index(drop=True)
-        names = ("which", "never", "lost_after", "receipts", "source", "on_time", "late_which")
+        names = ("which", "never", "lost_after", "receipts", "source", "on_time", "late_which", "overtaking")
         return replace(self, keys=keys, **{name: getattr(self, name)[rows] for name in names})
 
 
@@ -167,6 +170,7 @@ def learn_lead_times(
         lateness=lateness,
         late_which=lateness_known,
         earliest=earliest,
+        overtaking=np.where(by_promise, 0.0, _of(terms["supplier"], overtaking_share(rows), 0.0)),
         set_aside=seen.set_aside,
     )
 

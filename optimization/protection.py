@@ -1,29 +1,22 @@
 """ProtectionDemand: demand until the next order can help, over a lead time that is itself uncertain.
 
 It owns the mixture over the protection interval, F(x) = Σ P(L = l)·F(x; l + R), and what is asked of
-it. No normal approximation: a late supplier's second hump stays where it is.
+it. No normal approximation: a late supplier's second hump stays where it is. Where a supplier's orders
+overtake each other, the interval is that of `exposure`.
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from forecasting.cumulative import CumulativeDemand
+from optimization.exposure import Intervals, exposures
 from optimization.lead_time import LeadTimes
 from optimization.sums import Sums, sum_cdf, sum_cdf_and_slope, sum_moments, sum_quantile, sum_shortage, sums
 
 FINE = 1e-7  # relative width at which a search stops: what single precision keeps of a quantile
 EXACT = 1e-10  # difference in chance at which it stops
-
-
-class Intervals(NamedTuple):
-    """Mixtures of intervals: entries offset[k] … offset[k + 1] of steps (periods) and their chance."""
-
-    offset: np.ndarray
-    steps: np.ndarray
-    chance: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -32,12 +25,14 @@ class ProtectionDemand:
 
     sums: the demand; lead: mixtures of lead times; which: (n,) mixture of each series
     review: (n,) whole periods added to the lead time
+    unmet: signed weights of losses that add up to units unmet a period, as `exposure`
     """
 
     sums: Sums
     lead: Intervals
     which: np.ndarray
     review: np.ndarray
+    unmet: Intervals
 
     def quantile(self, levels: np.ndarray | float) -> np.ndarray:
         """(n, k) units that demand stays within with the chances `levels`, (n, k) or (k,)."""
@@ -64,8 +59,7 @@ class ProtectionDemand:
 
         1 - [n(S; L+R) - n(S; L)] / E[demand over R], demand met late counts as unmet (Snyder & Shen 4.3.4).
         """
-        review = np.maximum(self.review, 1)
-        return _fill_levels(self.sums, self.lead, self.which, review, np.asarray(target, dtype=float))
+        return _fill_levels(self.sums, self.unmet, self.which, np.asarray(target, dtype=float))
 
     def certain(self) -> np.ndarray:
         """(n,) whether the lead time has only one value."""
@@ -106,14 +100,8 @@ def protection_demand(
             "pass one row of each per series"
         )
     review = np.ascontiguousarray(review, dtype=np.int64)
-    return ProtectionDemand(sums(demand), intervals(lead_times.distributions), lead_times.which, review)
-
-
-def intervals(distributions: np.ndarray) -> Intervals:
-    """(u, Lmax + 1) distributions without their empty columns."""
-    row, steps = np.nonzero(distributions > 0)
-    offset = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(distributions)))])
-    return Intervals(offset, steps.astype(np.int64), distributions[row, steps])
+    borne = exposures(lead_times.distributions, lead_times.which, review, lead_times.overtaking)
+    return ProtectionDemand(sums(demand), borne.lead, borne.which, review, borne.unmet)
 
 
 @njit(cache=True, nogil=True)
@@ -238,22 +226,20 @@ def _moments(
 
 
 @njit(cache=True, nogil=True)
-def _fill_levels(
-    sums: Sums, lead: Intervals, which: np.ndarray, review: np.ndarray, target: np.ndarray
-) -> np.ndarray:
+def _fill_levels(sums: Sums, unmet: Intervals, which: np.ndarray, target: np.ndarray) -> np.ndarray:
     out = np.zeros(len(which))
     for i in range(len(which)):
-        at = (i, lead.offset[which[i]], lead.offset[which[i] + 1])
-        wanted = lost_over(sums, lead, at, review[i], 0.0) - lost_over(sums, lead, at, 0, 0.0)
+        at = (i, unmet.offset[which[i]], unmet.offset[which[i] + 1])
+        wanted = lost_over(sums, unmet, at, 0, 0.0)
         allowed = (1.0 - target[i]) * wanted
         if wanted <= 0.0:
             continue
         low, high = 0.0, wanted
-        while lost_over(sums, lead, at, review[i], high) - lost_over(sums, lead, at, 0, high) > allowed:
+        while lost_over(sums, unmet, at, 0, high) > allowed:
             low, high = high, 2.0 * high
         while high - low > FINE * high:
             middle = 0.5 * (low + high)
-            if lost_over(sums, lead, at, review[i], middle) - lost_over(sums, lead, at, 0, middle) > allowed:
+            if lost_over(sums, unmet, at, 0, middle) > allowed:
                 low = middle
             else:
                 high = middle

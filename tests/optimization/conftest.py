@@ -71,7 +71,9 @@ def usual_demand() -> Callable[..., CumulativeDemand]:
 def known_lead_times() -> Callable[..., LeadTimes]:
     """Lead times with the given chances (rows of pmf, one per series, or one for all)."""
 
-    def build(pmf: np.ndarray, count: int = 1, period: Period | None = None) -> LeadTimes:
+    def build(
+        pmf: np.ndarray, count: int = 1, period: Period | None = None, overtaking: float = 0.0
+    ) -> LeadTimes:
         pmf = np.atleast_2d(np.asarray(pmf, dtype=float))
         which = np.arange(count) if len(pmf) > 1 else np.zeros(count, dtype=np.int64)
         certain = (pmf > 0).sum(axis=1)[which] == 1
@@ -88,6 +90,7 @@ def known_lead_times() -> Callable[..., LeadTimes]:
             lateness=np.zeros((0, 1)),
             late_which=np.full(count, -1),
             earliest=0,
+            overtaking=np.full(count, overtaking),
             set_aside={},
         )
 

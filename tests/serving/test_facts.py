@@ -44,6 +44,7 @@ def lead_times() -> LeadTimes:
         lateness=np.zeros((0, 1)),
         late_which=np.full(2, -1),
         earliest=0,
+        overtaking=np.zeros(2),
         set_aside={},
     )
     assert known.mean[0] > 3

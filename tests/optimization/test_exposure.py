@@ -1,0 +1,120 @@
+"""Exposure: service of order-up-to levels where orders overtake, against long replays; what orders show."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import poisson
+
+from ingestion.periods import Period
+from optimization.exposure import exposures
+from optimization.overtaking import overtaking_share
+from optimization.protection import protection_demand
+from optimization.receipts import observe
+from optimization.replay import replay_thresholds, sample_lead_times
+
+HUMPS = {4: 0.8, 14: 0.2}
+
+
+def replayed(mean: float, level: float, lead: dict[int, float], review: int):
+    rng = np.random.default_rng(8)
+    pmf = np.zeros(max(lead) + 1)
+    pmf[list(lead)] = list(lead.values())
+    demand = rng.poisson(mean, (400, 900)).astype(float)
+    took = sample_lead_times(np.tile(pmf, (400, 1)), 900, rng)
+    return replay_thresholds(
+        demand, level, level, took, review=review, backorder=True, warm_up=100
+    ).measures()
+
+
+@pytest.mark.parametrize(
+    ("lead", "review", "level"),
+    [(HUMPS, 7, 45.0), (HUMPS, 1, 24.0), ({0: 0.5, 3: 0.5}, 2, 13.0), ({2: 0.2, 3: 0.6, 9: 0.2}, 3, 24.0)],
+)
+def test_service_is_that_of_a_long_replay_in_which_orders_overtake(
+    discrete_demand, known_lead_times, lead, review, level
+):
+    mean, horizon = 3.0, 40
+    pmf = np.zeros(max(lead) + 1)
+    pmf[list(lead)] = list(lead.values())
+    demand = discrete_demand([poisson(mean * h) for h in range(1, horizon + 1)])
+    over = protection_demand(demand, known_lead_times(pmf, overtaking=1.0), np.array([review]))
+    played = replayed(mean, level, lead, review)
+    assert over.cdf(np.array([level])).item() == pytest.approx(played["cycle_service"], abs=0.004)
+    filled = over.fill_level(np.array([played["fill_rate"]])).item()
+    assert filled == pytest.approx(level, abs=0.25)
+    in_order = protection_demand(demand, known_lead_times(pmf), np.array([review]))
+    assert abs(in_order.cdf(np.array([level])).item() - played["cycle_service"]) > 0.01
+
+
+@given(
+    weights=st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any),
+    review=st.integers(1, 9),
+    share=st.integers(0, 100),
+)
+def test_intervals_are_chances_and_bear_what_orders_do(weights, review, share):
+    """Little's law: at any time a mean lead time and half a review are borne, whoever overtakes whom."""
+    pmf = np.array(weights) / sum(weights)
+    rows = pmf[None], np.array([0]), np.array([review])
+    found = exposures(*rows, np.array([share / 100]))
+    assert found.lead.chance.sum() == pytest.approx(1.0)
+    assert (found.lead.chance > 0).all()
+    assert (found.lead.steps >= 0).all()
+    mean = pmf @ np.arange(len(pmf))
+    # Of units of demand one a period: what is not yet there at the end of a period, over all periods.
+    borne = (found.unmet.chance * found.unmet.steps * (found.unmet.steps + 1) / 2).sum()
+    assert borne == pytest.approx(mean + (review + 1) / 2)
+
+
+@given(periods=st.integers(0, 12), review=st.integers(1, 9), share=st.floats(0, 1))
+def test_a_certain_lead_time_is_never_overtaken(periods, review, share):
+    pmf = np.eye(13)[[periods]]
+    found = exposures(pmf, np.array([0]), np.array([review]), np.array([share]))
+    assert found.lead.steps.tolist() == [periods]
+    ends = {periods: -1 / review, periods + review: 1 / review}
+    ends.pop(0, None)
+    assert dict(zip(found.unmet.steps.tolist(), found.unmet.chance.tolist(), strict=True)) == pytest.approx(
+        ends
+    )
+
+
+@pytest.fixture
+def orders():
+    """A year of orders every third day by two suppliers, `waits` that lets none overtake."""
+
+    def build(waits: bool, count: int = 120) -> pd.DataFrame:
+        rng = np.random.default_rng(1)
+        placed = pd.Timestamp("2024-01-01") + pd.to_timedelta(3 * np.arange(count), unit="D")
+        lead = np.where(rng.random(count) < 0.8, 4, 14)
+        comes = placed + pd.to_timedelta(lead, unit="D")
+        if waits:
+            comes = pd.DatetimeIndex(np.maximum.accumulate(comes.to_numpy()))
+        frame = pd.DataFrame({"order_id": np.arange(count).astype(str), "sku": "a", "location": "x"})
+        return frame.assign(supplier="maker", quantity=1.0, ordered_on=placed, received_on=comes)
+
+    return build
+
+
+def share(orders: pd.DataFrame, as_of: str = "2025-06-01") -> float:
+    return overtaking_share(observe(orders, Period("day"), pd.Timestamp(as_of)).rows)["maker"]
+
+
+def test_orders_show_whether_they_wait_for_each_other(orders):
+    assert share(orders(waits=True)) == 0.0
+    assert share(orders(waits=False)) > 0.8
+
+
+def test_an_order_still_open_when_a_later_one_is_there_is_overtaken(orders):
+    """Order 0 comes last of all: before it does, the one after it has overtaken it all the same."""
+    late = orders(waits=True)
+    late.loc[0, "received_on"] = pd.Timestamp("2024-12-31")
+    assert share(late, "2024-06-30") > 0.0
+    assert share(late, "2024-06-30") == share(
+        late.assign(received_on=late["received_on"].where(late.index > 0)), "2024-06-30"
+    )
+
+
+def test_orders_far_apart_say_nothing(orders):
+    rare = orders(waits=False).iloc[::10]
+    assert share(rare) == 0.0
