@@ -14,7 +14,7 @@ from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
 from optimization.lead_time import learn_lead_times
 from optimization.lots import lots_on_shelf
-from optimization.overstock import overstock_outlook
+from optimization.overstock import expected_waste, overstock_outlook
 from optimization.planning import recommend_orders
 from optimization.position import expect_arrivals, on_shelf
 from optimization.risk import stockout_risk
@@ -68,7 +68,9 @@ def decide(tmp_path: Path):
         lots = lots_on_shelf(position, life, read["lots"], orders, DAY, AS_OF)
         outlook = overstock_outlook(demand, supply, targets, position=position, lots=lots)
         risk = stockout_risk(*terms, steps=np.array([7]), **now)
-        plan = recommend_orders(*terms, thresholds=levels, **now)
+        within = lead_times.typical + supply["review_periods"].to_numpy(dtype=np.int64)
+        waste = expected_waste(demand, supply, position=position, lots=lots, within=within)
+        plan = recommend_orders(*terms, thresholds=levels, expiring=waste, **now)
         for frame in (levels, risk, outlook):
             assert frame["sku"].tolist() == SKUS, "no series is lost"
         assert np.isfinite(levels[["reorder_point", "order_up_to", "safety_stock"]]).all(axis=None)
@@ -148,6 +150,21 @@ def test_impossible_targets_are_set_aside_and_the_default_holds(decide, target):
     assert word.startswith("target must be ")
     assert "write 95% as 0.95" in word
     assert levels["target"].tolist() == [0.9] * 3
+
+
+def test_lots_that_do_not_add_up_to_the_count_or_are_over_long_ago(decide):
+    """Of 50 units in lots 5 are counted, the last to expire; rice is over, and ordered again in full."""
+    lots = pd.DataFrame(
+        {"sku": ["tea", "tea", "rice"], "location": "shop", "as_of": AS_OF, "lot": ["a", "b", "c"]}
+    )
+    days = pd.to_timedelta([2, 30, -9], unit="D")
+    lots = lots.assign(quantity=[30.0, 20.0, 5.0], expires_on=AS_OF + days)
+    report, levels, _, plan, _ = decide(tables(lots=lots))
+    assert report.quarantined.empty
+    assert plan["expiring"].tolist() == [0, 5, 0]
+    assert plan.loc["rice", "quantity"] == levels.loc["rice", "reorder_point"]
+    assert plan.loc["tea", "quantity"] == levels.loc["tea", "reorder_point"] - 5
+    assert "− 5 expiring" in plan.loc["rice", "reason"]
 
 
 def orders(*rows: tuple[str, int, int | None, int | None], **more) -> pd.DataFrame:
