@@ -1,30 +1,31 @@
 """Tuning: changes of the rules that past days speak for, within bounds, for people to approve.
 
 This module owns which changes are tried, what they must prove, and the proposal. A change is the trigger of a
-shortage rule in one segment (by its sensitivity there) or a rule's hysteresis. It is proposed if, over the
-days looked back on, it would have cost less and missed no more, in their earlier and in their later half
-alike. Where the forecast itself is off, a trigger would only cover it up: the segment is sent to retraining.
+shortage rule in one segment (by its sensitivity there), or the rule's hysteresis. It is proposed if, over the
+days looked back on, it would have raised fewer false alerts, by more than luck, and missed no more, in their
+earlier and in their later half alike. A segment too small to prove it by itself leans on all others. Where
+the forecast itself is off, a trigger would only cover it up: the segment is sent to retraining.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from warning.history import SERIES
 from warning.rules import Rule
 from warning.sweep import Setting
-from warning.trial import Past, figures, try_settings
+from warning.trial import Past, Tried, figures, try_settings
 
 Kind = Literal["trigger", "hysteresis", "target", "retrain"]
 TUNED = ("stockout_risk", "low_stock")
 TRIGGERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of a risk: chances; of low stock: shares of what they are now
 SHARES = (1.0, 2.0, 3.0, 5.0)
 HYSTERESES = (0.05, 0.1, 0.2, 0.3)
-EVERYTHING = "*"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Bounds:
     trigger: lowest and highest chance that a risk may be told from
     factor: lowest and highest sensitivity
     least: warnings in the segment, without which nothing is proposed
-    gain: share of the cost that a change must save
+    sure: standard errors, over series, by which false alerts must become fewer
+    longer: times the days that alerts were open; more would be the same burden in fewer pieces
     off: share by which demand may differ from the forecast before that is the problem
     beyond: share of windows in which demand may pass the reorder point before that is the problem
     """
@@ -42,7 +44,8 @@ class Bounds:
     trigger: tuple[float, float] = (0.2, 0.9)
     factor: tuple[float, float] = (0.25, 4.0)
     least: int = 10
-    gain: float = 0.05
+    sure: float = 1.28
+    longer: float = 1.1
     off: float = 0.25
     beyond: float = 0.2
 
@@ -79,54 +82,27 @@ class Proposal:
 
 
 def propose(past: Past, column: str, bounds: Bounds | None = None) -> list[Proposal]:
-    """Triggers of the shortage rules that past days speak for, segment by segment; the dearest faults first.
+    """Changes of the shortage rules that past days speak for; what saves the most false alerts comes first.
 
     column: of the facts, whose values past.segments are
-    Each rule is tried with those before it as proposed, because of one cause the first speaks.
+    Each proposal is weighed by itself against the rules in force; once one is approved, propose again.
     """
     bounds = bounds or Bounds()
-    sent = retrain(past, column, bounds)
-    wanted = sorted(set(past.segments) - {proposal.segment for proposal in sent} - {""})
-    settings: dict[str, Setting] = {}
-    found: list[Proposal] = []
+    found = retrain(past, column, bounds)
+    wanted = sorted(set(past.segments) - {proposal.segment for proposal in found} - {""})
+    now = try_settings(past)
     for rule in (reading.rule for reading in past.readings.rules):
-        if rule.kind not in TUNED:
-            continue
-        now = try_settings(past, settings)
-        tried = {
-            factor: try_settings(past, {**settings, rule.name: Setting(factor)})
-            for factor in factors_of(rule, bounds)
-        }
-        chosen = np.ones(len(past.segments))
-        for segment in wanted:
-            best = _best(now, tried, past, bounds, segment)
-            if best is not None:
-                found.append(_trigger(rule, column, segment, best, (now, tried[best]), past))
-                chosen[past.segments == segment] = best
-        settings[rule.name] = Setting(chosen)
-    return [*sorted(found, key=lambda one: one.then["cost"] - one.now["cost"]), *sent]
-
-
-def steadier(past: Past, bounds: Bounds | None = None) -> list[Proposal]:
-    """Hysteresis of each shortage rule, for all that it watches."""
-    bounds, found = bounds or Bounds(), []
-    whole = replace(past, segments=np.full(len(past.segments), EVERYTHING, dtype=object))
-    now = try_settings(whole)
-    for rule in (reading.rule for reading in past.readings.rules):
-        if rule.kind not in TUNED:
-            continue
-        others = [value for value in HYSTERESES if abs(value - rule.hysteresis) > 1e-9]
-        tried = {value: try_settings(whole, {rule.name: Setting(hysteresis=value)}) for value in others}
-        best = _best(now, tried, whole, bounds, EVERYTHING)
-        if best is not None:
-            change, undo = {"hysteresis": best}, {"hysteresis": rule.hysteresis}
-            found.append(_proposal("hysteresis", ("", ""), rule.name, change, undo, (now, tried[best]), past))
-    return found
+        if rule.kind in TUNED:
+            found += _triggers(rule, column, wanted, now, past, bounds)
+            found += _hysteresis(rule, now, past, bounds)
+    return sorted(found, key=lambda one: one.then.get("false", 0.0) - one.now.get("false", 0.0))
 
 
 def factors_of(rule: Rule, bounds: Bounds) -> list[float]:
     """Sensitivities to try: with one, the rule's lowest bound is divided by it."""
     low = min(rule.tiers.values())
+    if low <= 0:
+        return []  # half of nothing is nothing
     if rule.kind == "stockout_risk":
         inside = [trigger for trigger in TRIGGERS if bounds.trigger[0] <= trigger <= bounds.trigger[1]]
         wanted = [low / trigger for trigger in inside]
@@ -184,34 +160,6 @@ def demand_errors(past: Past) -> pd.DataFrame:
     )
 
 
-def _best(
-    now: pd.DataFrame,
-    tried: Mapping[float, pd.DataFrame],
-    past: Past,
-    bounds: Bounds,
-    segment: str,
-) -> float | None:
-    """The factor that costs least in a segment, of those that miss no more in either half of the days."""
-    mine = now[now["segment"] == segment]
-    if len(mine) < bounds.least:
-        return None
-    first, last = past.counted
-    middle = first + (last - first) / 2
-    best, cost = None, float(mine["cost"].sum()) * (1 - bounds.gain)
-    for factor, everything in tried.items():
-        rows = everything[everything["segment"] == segment]
-        halves = (pd.to_datetime(frame["opened_on"]) <= middle for frame in (mine, rows))
-        before, after = (np.asarray(half) for half in halves)
-        missed = [
-            (rows["missed"].to_numpy() & side).sum() <= (mine["missed"].to_numpy() & other).sum()
-            for side, other in ((after, before), (~after, ~before))
-        ]
-        found = float(rows["cost"].sum())
-        if all(missed) and found < cost - 1e-9:
-            best, cost = factor, found
-    return best
-
-
 def entry_of(proposal: Proposal, rule: Rule, *, back: bool = False) -> dict[str, Any]:
     """What the rulebook is told to carry a proposal out on the rule in force, or to take it back.
 
@@ -225,38 +173,92 @@ def entry_of(proposal: Proposal, rule: Rule, *, back: bool = False) -> dict[str,
     return {"name": rule.name, "sensitivity": {**rule.sensitivity, proposal.column: mine}}
 
 
-def _trigger(
-    rule: Rule,
-    column: str,
-    segment: str,
-    factor: float,
-    tried: tuple[pd.DataFrame, pd.DataFrame],
-    past: Past,
-) -> Proposal:
-    before = rule.sensitivity.get(column, {}).get(segment, 1.0)
-    after = round(before * factor, 4)
-    change, undo = ({"sensitivity": {column: {segment: value}}} for value in (after, before))
-    return _proposal("trigger", (column, segment), rule.name, change, undo, tried, past)
+def _triggers(
+    rule: Rule, column: str, wanted: list[str], now: Tried, past: Past, bounds: Bounds
+) -> list[Proposal]:
+    """The trigger of a rule in each segment: its own best, else the best of all where it does no harm
+    here."""
+    tried = {factor: try_settings(past, {rule.name: Setting(factor)}) for factor in factors_of(rule, bounds)}
+    both = {factor: (now.within(wanted), rows.within(wanted)) for factor, rows in tried.items()}
+    shared = _best(both, past, bounds)
+    found = []
+    for segment in wanted:
+        mine = {factor: (now.within([segment]), rows.within([segment])) for factor, rows in tried.items()}
+        best = _best(mine, past, bounds)
+        if best is None and shared is not None and _is_better(*mine[shared], past, bounds, sure=0.0):
+            best = shared
+        if best is None:
+            continue
+        before = rule.sensitivity.get(column, {}).get(segment, 1.0)
+        change, undo = (
+            {"sensitivity": {column: {segment: value}}} for value in (round(before * best, 4), before)
+        )
+        found.append(_proposal("trigger", (column, segment), rule.name, (change, undo), mine[best], past))
+    return found
+
+
+def _hysteresis(rule: Rule, now: Tried, past: Past, bounds: Bounds) -> list[Proposal]:
+    """The hysteresis of a rule, for all that it watches."""
+    others = [value for value in HYSTERESES if abs(value - rule.hysteresis) > 1e-9]
+    tried = {value: (now, try_settings(past, {rule.name: Setting(hysteresis=value)})) for value in others}
+    best = _best(tried, past, bounds)
+    if best is None:
+        return []
+    values = {"hysteresis": best}, {"hysteresis": rule.hysteresis}
+    return [_proposal("hysteresis", ("", ""), rule.name, values, tried[best], past)]
+
+
+def _best(tried: Mapping[float, tuple[Tried, Tried]], past: Past, bounds: Bounds) -> float | None:
+    """The change with the fewest false alerts, of those that prove themselves; of several the cheapest.
+
+    tried: change → without and with it
+    """
+    proven = {
+        value: (after.warnings["outcome"].eq("false").sum(), after.warnings["cost"].sum())
+        for value, (now, after) in tried.items()
+        if len(now.warnings) >= bounds.least and _is_better(now, after, past, bounds, sure=bounds.sure)
+    }
+    return min(proven, key=lambda value: proven[value]) if proven else None
+
+
+def _is_better(now: Tried, after: Tried, past: Past, bounds: Bounds, *, sure: float) -> bool:
+    """Whether false alerts become fewer, by so many standard errors over series, misses in no half more, and
+    alerts are not open much longer.
+    """
+    if after.days.sum() > bounds.longer * now.days.sum():
+        return False
+    rows = now.warnings, after.warnings
+    first, last = past.counted
+    middle = first + (last - first) / 2
+    for late in (False, True):
+        missed = [
+            (part["missed"] & ((pd.to_datetime(part["opened_on"]) > middle) == late)).sum() for part in rows
+        ]
+        if missed[1] > missed[0]:
+            return False
+    counts = [part[part["outcome"] == "false"].groupby(SERIES).size() for part in rows]
+    fewer = counts[0].sub(counts[1], fill_value=0).to_numpy(dtype=float)
+    return bool(fewer.sum() > max(sure * np.sqrt((fewer**2).sum()), 0.0))
 
 
 def _proposal(
     kind: Kind,
     where: tuple[str, str],
     rule: str,
-    change: Mapping[str, Any],
-    undo: Mapping[str, Any],
-    tried: tuple[pd.DataFrame, pd.DataFrame],
+    values: tuple[Mapping[str, Any], Mapping[str, Any]],
+    tried: tuple[Tried, Tried],
     past: Past,
 ) -> Proposal:
     first, last = past.counted
     days = (last - first).days + 1
-    column, segment = where
-    now, then = (figures(rows[rows["segment"] == segment] if segment else rows, days) for rows in tried)
+    now, then = (figures(one, days) for one in tried)
     said = {
         "en": f"over {days} days {then['false']:.0f} instead of {now['false']:.0f} false alerts, "
         f"{then['missed']:.0f} instead of {now['missed']:.0f} missed, "
+        f"{then['alerts_a_day']:.2g} instead of {now['alerts_a_day']:.2g} alerts a day, "
         f"{then['cost']:,.0f} instead of {now['cost']:,.0f} of cost",
         "zh": f"回放 {days} 天：误报 {now['false']:.0f} → {then['false']:.0f}，漏报 {now['missed']:.0f} → "
-        f"{then['missed']:.0f}，成本 {now['cost']:,.0f} → {then['cost']:,.0f}",
+        f"{then['missed']:.0f}，每日预警 {now['alerts_a_day']:.2g} → {then['alerts_a_day']:.2g}，"
+        f"成本 {now['cost']:,.0f} → {then['cost']:,.0f}",
     }
-    return Proposal(kind, column, segment, rule, change, undo, now, then, said)
+    return Proposal(kind, *where, rule, *values, now, then, said)
