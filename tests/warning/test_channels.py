@@ -86,7 +86,7 @@ def receiving(answer: Answer) -> Iterator[Receiver]:
 
 def sent(kind: str, url: str, **more: Any) -> None:
     """Send MESSAGE on a channel of this kind."""
-    content = {"kind": kind, "url": url, "allow_private": True, "timeout": 1, **more}
+    content = {"kind": kind, "url": url, "allow_private": True, "timeout": 10, **more}
     open_channel(configured_channels({"c": content})["c"], lambda: NOW)(MESSAGE)
 
 

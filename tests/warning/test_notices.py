@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warning.channels.sending import fitted
@@ -93,6 +93,7 @@ def test_every_event_has_words_in_both_languages() -> None:
             assert write_text([notice(event)], language, HERE).subject  # type: ignore[arg-type]
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     subject=st.text(max_size=80).map(lambda text: text.replace("\n", " ")),
     body=st.text(max_size=400),
