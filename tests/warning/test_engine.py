@@ -128,7 +128,7 @@ def test_a_chance_that_oscillates_inside_the_band_opens_one_alert_and_ends_none(
 def test_one_cause_speaks_once_and_the_worst_speaks():
     rows = [
         {"on_hand": 0.0, "stockout_probability": 1.0, "projected": -5.0},
-        {"on_hand": 5.0, "stockout_probability": 0.4, "projected": -5.0},
+        {"on_hand": 5.0, "stockout_probability": 0.7, "projected": -5.0},
         {"on_hand": 5.0, "stockout_probability": 0.1, "projected": 20.0},
     ]
     opened = evaluate(facts(rows).assign(safety_stock=100.0), default_rules(), TODAY, NONE).opened
@@ -147,11 +147,11 @@ def test_of_two_rules_of_a_kind_the_earlier_speaks():
 
 
 def test_an_alert_escalates_eases_and_ends_under_one_identity():
-    frame = facts([{"on_hand": 5.0, "stockout_probability": 0.4}])
+    frame = facts([{"on_hand": 5.0, "stockout_probability": 0.65}])
     held = evaluate(frame, default_rules(), TODAY, NONE).opened
     held["state"] = "acknowledged"
     for number, (chance, tier, change) in enumerate(
-        [(0.9, "critical", "escalated"), (0.75, "critical", "same"), (0.6, "warning", "eased")], start=1
+        [(0.95, "critical", "escalated"), (0.85, "critical", "same"), (0.7, "warning", "eased")], start=1
     ):
         day = TODAY + pd.Timedelta(days=number)
         before = held.iloc[0]
@@ -265,5 +265,5 @@ def test_twenty_thousand_positions_take_seconds():
         }
     )
     opened = evaluate(frame, default_rules(), TODAY, NONE).opened
-    risky = int((frame["stockout_probability"] >= 0.3).sum())
+    risky = int((frame["stockout_probability"] >= 0.6).sum())
     assert (opened["rule"] == "stockout_risk").sum() == risky
