@@ -14,7 +14,20 @@ from pathlib import Path
 import typer
 
 from ingestion.errors import DataError, Problem, UsageProblem
-from serving.cli import alerts, data, model, notify, proof, retrain, rules, runs, service, silences, stock
+from serving.cli import (
+    alerts,
+    data,
+    model,
+    notify,
+    proof,
+    retrain,
+    review,
+    rules,
+    runs,
+    service,
+    silences,
+    stock,
+)
 from serving.cli.show import words
 
 app = typer.Typer(
@@ -27,7 +40,7 @@ app = typer.Typer(
 for room in (data, model, retrain, runs, stock, proof, service):
     for command in room.COMMANDS:
         app.command()(command)
-for group in (alerts, notify, rules, silences):
+for group in (alerts, notify, review, rules, silences):
     app.add_typer(group.app)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from ingestion.errors import Problem
 from serving.store.database import reading, writing
 from serving.store.rows import add, fetch, plain, to_rows
-from serving.store.schema import alert_events, alerts, outcomes, reviews, verdicts
+from serving.store.schema import alert_events, alerts, drafts, outcomes, reviews, verdicts
 
 SAID = ("hit", "late", "false", "missed")  # what a person may say of an alert
 AT_FIRST = ("threshold", "bound", "units_at_risk")  # of an alert when it opened
@@ -23,18 +23,38 @@ class Outcomes:
         self._engine = engine
 
     def alerts(self, first: date, last: date) -> pd.DataFrame:
-        """All alerts that opened from `first` to `last`, their limits as they were when they opened."""
+        """All alerts that opened from `first` to `last`, with their limits as they were then, and
+        opened_at.
+        """
         columns = list(alerts.columns)
         opened = select(*columns).where(alerts.c.opened_on >= first, alerts.c.opened_on <= last)
-        told = select(alert_events.c.alert_id, alert_events.c.detail).where(alert_events.c.event == "opened")
+        event = alert_events.c
+        told = select(event.alert_id, event.detail, event.at).where(event.event == "opened")
         with reading(self._engine) as connection:
             found = fetch(connection, opened.order_by(alerts.c.alert_id), columns)
-            first_said = {row.alert_id: row.detail for row in connection.execute(told)}
+            events = connection.execute(told).fetchall()
+        first_said = {row.alert_id: row.detail for row in events}
         known = found["alert_id"].isin(first_said).to_numpy()
         for name in AT_FIRST:
             then = [first_said.get(alert, {}).get(name) for alert in found["alert_id"]]
             found[name] = np.where(known, np.array(then, dtype=float), found[name].astype(float))
-        return found
+        opened_at = {row.alert_id: row.at for row in events}
+        return found.assign(opened_at=pd.to_datetime(found["alert_id"].map(opened_at), utc=True))
+
+    def first_spoken(self) -> dict[tuple[str, int], date]:
+        """The first date on which each version of a rule opened an alert."""
+        version = alerts.c.rule, alerts.c.rule_version
+        query = select(*version, func.min(alerts.c.opened_on)).group_by(*version)
+        with reading(self._engine) as connection:
+            return {(name, number): first for name, number, first in connection.execute(query)}
+
+    def suggestions(self, first: date, last: date) -> pd.DataFrame:
+        """Drafts made from `first` to `last`: draft_id, alert_id, kind, state."""
+        columns = [drafts.c.draft_id, drafts.c.alert_id, drafts.c.kind, drafts.c.state, drafts.c.created_at]
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(*columns).order_by(drafts.c.draft_id)).fetchall()
+        kept = [tuple(row)[:4] for row in rows if first <= row.created_at.date() <= last]
+        return pd.DataFrame(kept, columns=["draft_id", "alert_id", "kind", "state"])
 
     def keep(self, judged: pd.DataFrame, first: date, last: date, at: datetime) -> None:
         """Keep the outcomes of what opened from `first` to `last`, in place of those kept before."""

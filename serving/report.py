@@ -1,0 +1,121 @@
+"""The report of a month: one HTML file that needs nothing beside it, in English or Chinese.
+
+It owns how figures are written, the pictures (drawn as SVG within the page) and which phrases the page uses,
+which stand in report_words.json beside it. The page itself is templates/report.html.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from serving.reviewing import Review
+from warning.kpi_catalogue import KPIS, Kpi
+
+FOLDER = Path(__file__).parent
+MISSING = "–"
+LABELS = ("hit", "late", "false", "missed", "pending", "unjudged")
+# Safe for the colour-blind, and told apart by their words as well.
+COLOURS = {
+    "hit": "#0072b2", "late": "#e69f00", "false": "#d55e00", "missed": "#8b3a62", "pending": "#999999",
+    "unjudged": "#cccccc", "in time": "#0072b2",
+}  # fmt: skip
+ROW, LEFT, WIDTH = 26, 130, 640  # pixels
+
+
+def written(kpi: Kpi, value: float, currency: str = "") -> str:
+    """A figure as a person reads it.
+
+    >>> written(KPIS["false_rate"], 0.1834), written(KPIS["days_of_cover"], 31.26)
+    ('18.3%', '31.3 days')
+    """
+    if math.isnan(value):
+        return MISSING
+    if kpi.unit == "share":
+        return f"{value:.1%}"
+    if kpi.unit == "money":
+        return f"{value:,.0f} {currency}".strip()
+    return f"{value:,.1f} {kpi.unit}" if kpi.unit != "times a year" else f"{value:,.1f}×"
+
+
+def write_report(review: Review, language: str, currency: str) -> str:
+    """The whole page."""
+    words = phrases()[language]
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "web" / "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("report.html").render(
+        language=language,
+        words=words,
+        month=review.month,
+        made=review.made_at.strftime("%Y-%m-%d %H:%M UTC"),
+        kpis=[_line(kpi, review, language, currency) for kpi in KPIS.values()],
+        outcomes=bars(_counts(review.outcomes["outcome"].tolist(), LABELS), words),
+        announced=bars(_counts(review.stockouts["announced"].tolist(), ("in time", "late", "missed")), words),
+        left=bars(_time_left(review), words),
+        prevented=int(review.outcomes["prevented"].sum()),
+        rules=review.summary()["rules"],
+        proposals=[{**one.as_row(), "said": one.proposal.why[language]} for one in review.proposals],
+    )
+
+
+def bars(values: Mapping[str, int], words: Mapping[str, str]) -> str:
+    """Horizontal bars as SVG, one a value, each with its name and number.
+
+    >>> bars({"hit": 3}, {"hit": "Hit"}).count("<rect")
+    1
+    """
+    most, height = max([1, *values.values()]), ROW * len(values) + 4
+    rows = []
+    for number, (name, count) in enumerate(values.items()):
+        y, long = ROW * number + 4, (WIDTH - LEFT - 60) * count / most
+        colour = COLOURS.get(name, "#56b4e9")
+        title = escape(words.get(name, name))
+        rows.append(
+            f'<text x="{LEFT - 8}" y="{y + 14}" text-anchor="end">{title}</text>'
+            f'<rect x="{LEFT}" y="{y}" width="{long:.1f}" height="{ROW - 8}" fill="{colour}"/>'
+            f'<text x="{LEFT + long + 6:.1f}" y="{y + 14}">{count:,}</text>'
+        )
+    said = "; ".join(f"{words.get(name, name)} {count}" for name, count in values.items())
+    head = f'<svg role="img" aria-label="{escape(said)}" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}">'
+    return head + "".join(rows) + "</svg>"
+
+
+@cache
+def phrases() -> dict[str, dict[str, str]]:
+    """Phrases by language; the same keys in each."""
+    return json.loads((FOLDER / "report_words.json").read_text(encoding="utf-8"))
+
+
+def _line(kpi: Kpi, review: Review, language: str, currency: str) -> dict[str, Any]:
+    now, before = (figures.get(kpi.name, math.nan) for figures in (review.figures, review.before))
+    change = "" if math.isnan(now) or math.isnan(before) or now == before else "worse"
+    if change and (now > before) == (kpi.better == "up"):
+        change = "better"
+    return {
+        "title": kpi.en if language == "en" else kpi.zh,
+        "formula": kpi.formula_en if language == "en" else kpi.formula_zh,
+        "better": "↑" if kpi.better == "up" else "↓",
+        "now": written(kpi, now, currency),
+        "before": written(kpi, before, currency),
+        "change": change,
+    }
+
+
+def _counts(labels: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    return {name: labels.count(name) for name in names}
+
+
+def _time_left(review: Review) -> dict[str, int]:
+    """How many right warnings left how many periods more than acting takes."""
+    rows = review.outcomes[
+        review.outcomes["outcome"].isin(["hit", "late"]) & review.outcomes["time_left"].notna()
+    ]
+    spare = (rows["time_left"] - rows["needed"]).to_numpy(dtype=float)
+    edges = ((-math.inf, 0, "< 0"), (0, 1, "0"), (1, 3, "1–2"), (3, 7, "3–6"), (7, math.inf, "≥ 7"))
+    return {name: int(((spare >= low) & (spare < high)).sum()) for low, high, name in edges}
