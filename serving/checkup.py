@@ -11,9 +11,14 @@ from forecasting.calendar import known_until
 from ingestion.health import MOVING, inspect
 from ingestion.warehouse import Warehouse
 from serving.doctor import Evidence, Finding, examine
+from serving.pitfalls import PLANNER, Working, pitfalls
 from serving.settings import Settings
 from serving.store.store import Store
 from serving.walk import identity
+from warning.history import SERIES
+from warning.kinds import SHORTAGES
+
+LATELY = pd.Timedelta(days=60)  # in which an alert may have led to an order that came
 
 
 def findings(settings: Settings, as_of: pd.Timestamp | None, today: pd.Timestamp) -> list[Finding]:
@@ -50,7 +55,8 @@ def findings(settings: Settings, as_of: pd.Timestamp | None, today: pd.Timestamp
         if row.kind not in ("stale", "short_history")  # said above in other words
     ]
     order = ("error", "warning", "note")
-    return sorted([*examine(evidence), *data], key=lambda finding: order.index(finding.severity))
+    worked = pitfalls(_worked(settings, warehouse, evidence, as_of))
+    return sorted([*examine(evidence), *data, *worked], key=lambda finding: order.index(finding.severity))
 
 
 def _model(evidence: Evidence, settings: Settings, as_of: pd.Timestamp) -> Evidence:
@@ -96,3 +102,49 @@ def _published(evidence: Evidence, settings: Settings) -> Evidence:
     finally:
         store.close()
     return evidence
+
+
+def _worked(
+    settings: Settings, warehouse: Warehouse, evidence: Evidence, as_of: pd.Timestamp | None
+) -> Working:
+    """How alerts are worked; of what was never published only the tables."""
+    working = Working(evidence.today, known=_known(warehouse, as_of), owners=_names_owners(settings))
+    if evidence.alerts is None:
+        return working
+    store = Store.open(settings.database_url.get_secret_value())
+    try:
+        first = min(store.outcomes.first_spoken().values(), default=None)
+        reviewed = store.outcomes.last_review()
+        lately = evidence.today - LATELY
+        told = store.outcomes.alerts(lately.date(), evidence.today.date())
+        snapshot = store.ready().snapshot
+        kept = None if snapshot is None else store.facts_of(pd.Timestamp(snapshot.as_of))
+    finally:
+        store.close()
+    working = replace(
+        working,
+        alerts=evidence.alerts,
+        first_alert=None if first is None else pd.Timestamp(first),
+        last_review=None if reviewed is None else pd.Timestamp(reviewed.replace(tzinfo=None)),
+    )
+    if kept is None or "overstock_level" not in kept[1]:
+        return working
+    short = told[told["kind"].isin(SHORTAGES)][SERIES].drop_duplicates()
+    now = kept[1].merge(short, on=SERIES)
+    over = (now["on_hand"] + now["inbound"].fillna(0.0)) > now["overstock_level"].astype(float)
+    return replace(working, warned=len(now), over=int(over.sum()))
+
+
+def _known(warehouse: Warehouse, as_of: pd.Timestamp | None) -> dict[str, float]:
+    """Share of the series of demand that each table of the same places knows."""
+    sold = pd.MultiIndex.from_frame(warehouse.read("demand", as_of, SERIES).drop_duplicates())
+    found: dict[str, float] = {}
+    for name in ("stock", "sourcing"):
+        if name in warehouse.tables():
+            there = pd.MultiIndex.from_frame(warehouse.read(name, as_of, SERIES).drop_duplicates())
+            found[name] = float(sold.isin(there).mean())
+    return found
+
+
+def _names_owners(settings: Settings) -> bool:
+    return list(settings.desk.owners) != [PLANNER]
