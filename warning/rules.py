@@ -164,7 +164,7 @@ def default_rules() -> tuple[Rule, ...]:
         Rule("supplier_late", "supplier_late", {"notice": 0.3, "warning": 0.6}),
         Rule("supplier_shift", "supplier_shift", {"notice": 0.15, "warning": 0.4}),
         Rule("out_of_stock", "out_of_stock", {"critical": 0.0}, hysteresis=0.0),
-        Rule("stockout_risk", "stockout_risk", {"notice": 0.6, "warning": 0.75, "critical": 0.9}),
+        Rule("stockout_risk", "stockout_risk", {"notice": 0.55, "warning": 0.75, "critical": 0.9}),
         Rule("below_safety_stock", "low_stock", {"notice": 0.0, "warning": 0.5}),
         Rule("late_inbound", "late_inbound", {"notice": 1.0, "warning": 7.0}),
         Rule("expiry", "expiry", {"notice": 0.3, "warning": 0.6, "critical": 0.9}),

@@ -54,7 +54,13 @@ def rules() -> list[Rule]:
     out, risk, low = (rule for rule in default_rules() if rule.kind in SHORTAGES)
     return [
         replace(out, cooldown_days=0),
-        replace(risk, pending_days=1, cooldown_days=4, sensitivity={"category": {"a": 1.6, "b": 0.7}}),
+        replace(
+            risk,
+            tiers={"notice": 0.3, "warning": 0.5, "critical": 0.8},
+            pending_days=1,
+            cooldown_days=4,
+            sensitivity={"category": {"a": 1.6, "b": 0.7}},
+        ),
         replace(low, cooldown_days=2, min_money=1.0),
         Rule(
             "ours", "low_stock", {"warning": 0.3}, selector={"category": "b"}, stock="available", priority=1
