@@ -1,10 +1,12 @@
-"""Proposing: changes of rules that past days speak for, made, approved and taken back.
+"""Proposing: changes of rules that past days or people speak for, made, approved and taken back.
 
 It owns which days the tuner looks back on, what is at stake there, and how an approved change becomes a new
 version of its rule. Whatever is approved can be rolled back; both leave a version behind.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +15,15 @@ from ingestion.errors import Problem
 from serving.hindsight import all_days, kept_days
 from serving.histories import gather
 from serving.results import Results
+from serving.settings import Settings
 from serving.store.proposals import Kept, State
 from serving.store.store import Store
 from serving.walk import Walk
 from serving.watching import business_date
 from warning.history import SERIES
 from warning.rerun import Day
+from warning.rulebook import changed, spec_of
+from warning.rules import Rule
 from warning.sweep import read
 from warning.trial import Past, Stakes
 from warning.tuning import Proposal, entry_of, propose
@@ -75,23 +80,60 @@ def segments_of(day: Day, keys: pd.DataFrame, column: str) -> np.ndarray:
     return found.where(found.notna(), "").astype(str).to_numpy(dtype=object)
 
 
+def propose_change(
+    store: Store, rule: Rule | None, entry: Mapping[str, Any], *, by: str, reason: str, at: datetime
+) -> Proposal:
+    """Keep a person's proposal to change a rule, for somebody else to approve.
+
+    rule: as it is in force; None where it is new. entry: what would change of it, as the rulebook reads it
+    Problem where nothing would.
+    """
+    name = str(entry["name"])
+    values = {field: value for field, value in entry.items() if field != "name"}
+    if rule is None:
+        change, undo = values, {"enabled": False}
+    else:
+        (after,) = [one for one in changed([rule], [entry]) if one.name == name] or [None]
+        before = spec_of(rule)
+        then = {"enabled": False} if after is None else spec_of(after)
+        change = {field: value for field, value in then.items() if before.get(field) != value}
+        undo = {field: before[field] for field in (before if after is None else change)}
+        undo = {field: value for field, value in undo.items() if field not in ("name", "version")}
+    if not change:
+        raise Problem(f"the rule {name!r} says so already; change something of it before proposing it")
+    said = f"{by}: {reason}"
+    proposal = Proposal("rule", "", "", name, change, undo, {}, {}, {"en": said, "zh": said})
+    store.proposals.add(proposal, at)
+    return proposal
+
+
 def decide(
-    walk: Walk, store: Store, proposal_id: str, *, back: bool, by: str, reason: str, at: datetime
+    settings: Settings,
+    store: Store,
+    proposal_id: str,
+    state: State,
+    *,
+    by: str,
+    reason: str,
+    at: datetime,
 ) -> Kept:
-    """Approve a proposal, or roll back one that was approved, by a new version of its rule.
+    """Approve a proposal, or roll back one that was approved, by a new version of its rule; or decline it.
 
     It holds from the business date that was evaluated last.
     """
     proposal = store.proposals.get(proposal_id).proposal
+    if state == "declined":
+        return store.proposals.decide(proposal_id, state, by=by, reason=reason, at=at)
     if proposal.kind == "retrain":
         raise Problem("the forecast is the problem here, not the rule; run: forestock retrain --force")
-    day, book = business_date(walk.settings, store), store.rules(walk.settings.rules)
+    back = state == "rolled_back"
+    day, book = business_date(settings, store), store.rules(settings.rules)
     rules = {rule.name: rule for rule in book.in_force(day)}
-    if proposal.rule not in rules:
+    if proposal.kind != "rule" and proposal.rule not in rules:
         raise Problem(f"the rule {proposal.rule!r} is not in force any more; propose again")
-    state: State = "rolled_back" if back else "approved"
+    entry = entry_of(proposal, rules.get(proposal.rule), back=back)
+    changed(tuple(rules.values()), [entry])  # refused before anything is decided
     done = store.proposals.decide(proposal_id, state, by=by, reason=reason, at=at)
-    entry = entry_of(proposal, rules[proposal.rule], back=back)
     said = f"{'rollback of proposal' if back else 'proposal'} {proposal_id}: {reason or _why(proposal)}"
     book.save([entry], day, at, author=by, reason=said)
     return done

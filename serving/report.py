@@ -54,7 +54,7 @@ def write_report(review: Review, language: str, currency: str) -> str:
         words=words,
         month=review.month,
         made=review.made_at.strftime("%Y-%m-%d %H:%M UTC"),
-        kpis=[_line(kpi, review, language, currency) for kpi in KPIS.values()],
+        kpis=[compared(kpi, review.figures, review.before, language, currency) for kpi in KPIS.values()],
         outcomes=bars(_counts(review.outcomes["outcome"].tolist(), LABELS), words),
         announced=bars(_counts(review.stockouts["announced"].tolist(), ("in time", "late", "missed")), words),
         left=bars(_time_left(review), words),
@@ -92,8 +92,14 @@ def phrases() -> dict[str, dict[str, str]]:
     return json.loads((FOLDER / "report_words.json").read_text(encoding="utf-8"))
 
 
-def _line(kpi: Kpi, review: Review, language: str, currency: str) -> dict[str, Any]:
-    now, before = (figures.get(kpi.name, math.nan) for figures in (review.figures, review.before))
+def compared(
+    kpi: Kpi, figures: Mapping[str, Any], figures_before: Mapping[str, Any], language: str, currency: str
+) -> dict[str, Any]:
+    """A figure beside that of the month before: title, formula, better, now, before, change.
+
+    change: better or worse; "" where it stayed, or one of the two is not known
+    """
+    now, before = (_number(each.get(kpi.name)) for each in (figures, figures_before))
     change = "" if math.isnan(now) or math.isnan(before) or now == before else "worse"
     if change and (now > before) == (kpi.better == "up"):
         change = "better"
@@ -105,6 +111,10 @@ def _line(kpi: Kpi, review: Review, language: str, currency: str) -> dict[str, A
         "before": written(kpi, before, currency),
         "change": change,
     }
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _counts(labels: Sequence[str], names: Sequence[str]) -> dict[str, int]:

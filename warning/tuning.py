@@ -21,7 +21,7 @@ from warning.rules import Rule
 from warning.sweep import Setting
 from warning.trial import Past, Tried, figures, try_settings
 
-Kind = Literal["trigger", "hysteresis", "target", "retrain"]
+Kind = Literal["trigger", "hysteresis", "target", "retrain", "rule"]
 TUNED = ("stockout_risk", "low_stock")
 TRIGGERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of a risk: chances; of low stock: shares of what they are now
 SHARES = (1.0, 2.0, 3.0, 5.0)
@@ -54,7 +54,8 @@ class Bounds:
 class Proposal:
     """One change, and what it would have done.
 
-    kind: trigger, hysteresis, target, or retrain where the forecast is the problem
+    kind: trigger, hysteresis, target, retrain where the forecast is the problem, or rule, which a person
+        proposed
     column, segment: which positions it is about, such as category and dairy; "" = all
     rule: whose; "" for a target or retraining
     change: what is set, as `warning.rulebook` entries have it ({"sensitivity": …} or {"hysteresis": …}), or
@@ -160,14 +161,15 @@ def demand_errors(past: Past) -> pd.DataFrame:
     )
 
 
-def entry_of(proposal: Proposal, rule: Rule, *, back: bool = False) -> dict[str, Any]:
+def entry_of(proposal: Proposal, rule: Rule | None, *, back: bool = False) -> dict[str, Any]:
     """What the rulebook is told to carry a proposal out on the rule in force, or to take it back.
 
+    rule: None where there is none, so that the proposal makes it
     Of a sensitivity only the proposal's own segment changes: others approved since stay.
     """
     values = proposal.undo if back else proposal.change
-    if proposal.kind == "hysteresis":
-        return {"name": rule.name, **values}
+    if proposal.kind != "trigger" or rule is None:
+        return {"name": proposal.rule, **values}
     factor = values["sensitivity"][proposal.column][proposal.segment]
     mine = {**rule.sensitivity.get(proposal.column, {}), proposal.segment: factor}
     return {"name": rule.name, "sensitivity": {**rule.sensitivity, proposal.column: mine}}

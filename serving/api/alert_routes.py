@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from serving.api.bodies import Written
 from serving.api.formats import json_response
-from serving.api.problems import ProblemOut
+from serving.api.problems import ProblemOut, describe
 from serving.api.questions import Here, Service
 from serving.api.routes import ERRORS
+from serving.responding import MOST, Ask, respond_to_several
 from serving.store.lifecycle import Responses, Said
 from serving.store.rows import plain
 from serving.telling import why
@@ -63,6 +64,37 @@ class StepOut(BaseModel):
     alert: dict[str, Any]
     drafts: list[dict[str, Any]] = []
     covered: list[dict[str, Any]] = []
+
+
+class SeveralIn(StepIn):
+    """What to do with several alerts."""
+
+    alerts: list[str] = Field(min_length=1, max_length=MOST, description="Their ids.")
+    do: Literal["acknowledge", "act", "resolve", "review", "assign", "snooze", "take_up", "comment"]
+    owner: str = Field("", max_length=200, description="Of assign: who shall answer for them.")
+    until: AwareDatetime | None = Field(None, description="Of snooze: its end.")
+
+
+class SeveralOut(BaseModel):
+    """The alerts that are done, and why others are not: alert_id, status, detail, remedy."""
+
+    done: list[str]
+    refused: list[dict[str, Any]]
+
+
+class VerdictIn(StepIn):
+    """What came of an alert, as a person knows it; the reason says why the computed outcome is wrong."""
+
+    outcome: Literal["hit", "late", "false", "missed"]
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class VerdictOut(BaseModel):
+    """A verdict as it is kept."""
+
+    alert_id: str
+    outcome: str
+    by: str
 
 
 class WhyOut(BaseModel):
@@ -127,6 +159,31 @@ def resolve(alert_id: str, ask: StepIn, here: Here, key: Key = None) -> Response
 def review(alert_id: str, ask: StepIn, here: Here, key: Key = None) -> Response:
     """Of an alert that is resolved."""
     return _answer(_responses(here).step(alert_id, "review", _said(ask, key)))
+
+
+@router.post("/alerts:respond", summary="Work several alerts at once", response_model=SeveralOut)
+def respond(ask: SeveralIn, here: Here, key: Key = None) -> Response:
+    """Each alert by itself: what cannot be done with one leaves the others done."""
+    what = Ask(ask.do, ask.owner, ask.until)
+    done, refused = respond_to_several(_responses(here), ask.alerts, what, _said(ask, key))
+    told = [(alert_id, describe(problem)) for alert_id, problem in refused.items()]
+    return _answer(
+        {
+            "done": done,
+            "refused": [
+                {"alert_id": name, "status": one.status, "detail": one.detail, "remedy": one.remedy}
+                for name, one in told
+            ],
+        }
+    )
+
+
+@router.post("/alerts/{alert_id}:verdict", summary="Overrule an outcome", response_model=VerdictOut)
+def verdict(alert_id: str, ask: VerdictIn, here: Here) -> Response:
+    """The next review counts it so, and tuning learns from it; the same verdict again changes nothing."""
+    said = {"author": ask.by, "reason": ask.reason, "at": datetime.now(UTC)}
+    here.store.outcomes.say(alert_id, ask.outcome, **said)
+    return _answer({"alert_id": alert_id, "outcome": ask.outcome, "by": ask.by})
 
 
 @router.get("/alerts/{alert_id}/notices", summary="Why somebody was or was not told", response_model=WhyOut)

@@ -22,7 +22,10 @@ from serving.settings import Settings
 from serving.standby import Standby
 from serving.store.database import Unavailable
 from serving.store.store import Store
+from serving.web.frame import Frame
 from serving.web.pages import Pages
+from serving.web.review_pages import ReviewPages
+from serving.web.rule_pages import RulePages
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +55,7 @@ def create_app(
     log_requests()
     metrics = Metrics(store)
     standby = Standby(settings)
-    pages = Pages(
-        store,
-        results,
-        standby,
-        desk=settings.desk,
-        currency=settings.currency,
-        language=settings.language,
-        today=today,
-    )
+    frame = Frame(store, currency=settings.currency, language=settings.language, today=today)
     app = FastAPI(
         title="forestock",
         summary="Inventory early warning: forecasts, dynamic thresholds, stockout risk and alerts.",
@@ -78,7 +73,9 @@ def create_app(
     app.include_router(alert_routes.router)
     app.include_router(approvals.router)
     app.include_router(make_health(store, metrics))
-    pages.install(app)
+    Pages(frame, results, standby, settings.desk).install(app)
+    RulePages(frame, results, settings).install(app)
+    ReviewPages(frame, settings).install(app)
 
     def answer(request: Request, error: Exception) -> Response:
         """A problem, for a program or for a person."""
@@ -87,7 +84,7 @@ def create_app(
             log.error("request %s: %s", request.state.request_id, error)
         if _is_for_programs(request):
             return respond(problem, request.state.request_id)
-        return pages.error(request, problem.status, problem.detail, problem.remedy)
+        return frame.error(request, problem.status, problem.detail, problem.remedy)
 
     for kind in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)

@@ -21,7 +21,7 @@ from serving.store.lifecycle import KeyReusedError, UnknownAlertError
 from serving.store.paging import BadCursor
 from serving.store.silences import UnknownSilenceError
 from serving.store.store import Empty, Missing
-from serving.web.response import ElsewhereError
+from serving.web.forms import ElsewhereError
 from serving.what_if import RejectedError
 from warning.channels.webhooks import UnsignedError
 from warning.lifecycle import IllegalStepError

@@ -85,6 +85,7 @@ class AlertQuestion(Question):
     attention: Literal["now", "queued", "silenced"] | None = Field(
         None, description="`now` is what is brought to its owner today."
     )
+    owner: str | None = Field(None, max_length=200, description="Only of this owner.")
     q: str | None = Field(None, max_length=200, description="Part of a sku, name, location or title.")
 
 

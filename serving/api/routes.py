@@ -126,7 +126,8 @@ def alerts(request: Request, ask: AskedAlerts, here: Here) -> Response:
     """The worklist, the most money at risk first."""
     form = chosen_format(request, ask.format)
     here.store.check_known(ask.sku, ask.location)
-    chosen = AlertFilter(ask.sku, ask.location, ask.tier, ask.rule, ask.state, ask.q, ask.attention)
+    place = (ask.sku, ask.location, ask.tier, ask.rule)
+    chosen = AlertFilter(*place, ask.state, ask.q, ask.attention, ask.owner)
     if form != "json":
         every = every_page(lambda after: here.store.alerts(chosen, CHUNK, after))
         return stream_response(every, form, _headers())

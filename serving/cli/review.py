@@ -1,4 +1,4 @@
-"""Commands about looking back: review, with approve, rollback and verdict."""
+"""Commands about looking back: review, with approve, decline, rollback and verdict."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from serving.cli.options import AsOf, Config, Json, Workspace, date_of, settings
 
 if TYPE_CHECKING:  # they take seconds to import
     from serving.reviewing import Review
-    from serving.store.proposals import Kept
+    from serving.store.proposals import Kept, State
 
 app = typer.Typer(
     name="review",
@@ -84,7 +84,7 @@ def approve(
     json: Json = False,
 ) -> None:
     """Carry a proposal out, as a new version of its rule."""
-    _decide(proposal, by, reason, (workspace, config), back=False, as_json=json)
+    _decide(proposal, by, reason, (workspace, config), "approved", as_json=json)
 
 
 @app.command()
@@ -97,7 +97,20 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Take an approved proposal back, as another version of its rule."""
-    _decide(proposal, by, reason, (workspace, config), back=True, as_json=json)
+    _decide(proposal, by, reason, (workspace, config), "rolled_back", as_json=json)
+
+
+@app.command()
+def decline(
+    proposal: Id,
+    by: By,
+    reason: Reason = "",
+    workspace: Workspace = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Say no to a proposal: it is not made again."""
+    _decide(proposal, by, reason, (workspace, config), "declined", as_json=json)
 
 
 @app.command()
@@ -123,18 +136,21 @@ def verdict(
 
 
 def _decide(
-    proposal: str, by: str, reason: str, where: tuple[Path | None, Path | None], *, back: bool, as_json: bool
+    proposal: str,
+    by: str,
+    reason: str,
+    where: tuple[Path | None, Path | None],
+    state: "State",
+    *,
+    as_json: bool,
 ) -> None:
     from serving import proposing
     from serving.store.store import Store
-    from serving.walk import Walk
 
     settings = settings_of(*where)
     store = Store.open(settings.database_url.get_secret_value())
     try:
-        done = proposing.decide(
-            Walk(settings), store, proposal, back=back, by=by, reason=reason, at=datetime.now(UTC)
-        )
+        done = proposing.decide(settings, store, proposal, state, by=by, reason=reason, at=datetime.now(UTC))
     finally:
         store.close()
     show.summary({"proposal": proposal, "rule": done.proposal.rule, "state": done.state, "by": by}, as_json)

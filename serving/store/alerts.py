@@ -91,6 +91,7 @@ class AlertFilter:
     state: unresolved, all, or one state of an alert's life
     text: part of a sku, location, title or item name, in any case
     attention: now (brought to its owner), queued or silenced
+    owner: who answers for it
     """
 
     sku: str | None = None
@@ -100,6 +101,7 @@ class AlertFilter:
     state: str = "unresolved"
     text: str | None = None
     attention: str | None = None
+    owner: str | None = None
 
 
 def apply(connection: Connection, decision: Decision, at: datetime, desk: Desk) -> Applied:
@@ -291,7 +293,7 @@ def _latest(*frames: pd.DataFrame, column: str) -> date | None:
 
 
 def _conditions(chosen: AlertFilter) -> list[ColumnElement[bool]]:
-    names = ("sku", "location", "tier", "rule", "attention")
+    names = ("sku", "location", "tier", "rule", "attention", "owner")
     equal = {name: getattr(chosen, name) for name in names}
     conditions = [alerts.c[name] == value for name, value in equal.items() if value is not None]
     if chosen.state == "unresolved":

@@ -89,6 +89,15 @@ def decide(
     return {**found, **values}
 
 
+def next_decisions(state: str) -> tuple[str, ...]:
+    """The decisions that may follow on a draft in its state.
+
+    >>> next_decisions("approved"), next_decisions("placed")
+    (('placed', 'withdrawn'), ())
+    """
+    return tuple(DECISIONS.get(state, {}))
+
+
 def settle(connection: Connection, ended: Iterable[Mapping[str, Any]], at: datetime) -> None:
     """End what is pending for alerts that are over, so that it does not cover the next need.
 

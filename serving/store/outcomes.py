@@ -1,5 +1,6 @@
 """Outcomes: what came of alerts, what people say of it, and the figures of each month that was reviewed."""
 
+from collections import Counter
 from datetime import date, datetime
 from typing import Any
 
@@ -73,7 +74,7 @@ class Outcomes:
         return None if found is None else {str(name): plain(value) for name, value in found._mapping.items()}
 
     def say(self, alert_id: str, outcome: str, *, author: str, reason: str, at: datetime) -> None:
-        """Keep a person's verdict on an alert, or on a stockout that was missed."""
+        """Keep a person's verdict on an alert, or on a stockout that was missed; said again it stays one."""
         if outcome not in SAID:
             raise Problem(f"a verdict is one of {', '.join(SAID)}, got {outcome!r}; choose one of these")
         if not reason.strip() or not author.strip():
@@ -83,6 +84,11 @@ class Outcomes:
             missed = select(func.count()).select_from(outcomes).where(outcomes.c.alert_id == alert_id)
             if not connection.execute(known).scalar_one() and not connection.execute(missed).scalar_one():
                 raise Problem(f"there is no alert {alert_id!r}; take its id from the review or the alerts")
+            same = (verdicts.c.alert_id == alert_id, verdicts.c.author == author)
+            query = select(verdicts.c.outcome, verdicts.c.reason).where(*same)
+            last = connection.execute(query.order_by(verdicts.c.verdict_id.desc()).limit(1)).first()
+            if last is not None and tuple(last) == (outcome, reason):
+                return
             row = {"alert_id": alert_id, "outcome": outcome, "author": author, "reason": reason, "at": at}
             connection.execute(insert(verdicts).values(**row))
 
@@ -95,6 +101,15 @@ class Outcomes:
         ]
         return pd.DataFrame(said, columns=["kind", "subject", "value", "reason", "author", "at"])
 
+    def verdict_on(self, alert_id: str) -> dict[str, Any] | None:
+        """What a person said last of an alert: outcome, author, reason, at; None where nobody did."""
+        query = select(verdicts).where(verdicts.c.alert_id == alert_id).order_by(verdicts.c.verdict_id.desc())
+        with reading(self._engine) as connection:
+            found = connection.execute(query.limit(1)).first()
+        if found is None:
+            return None
+        return {name: getattr(found, name) for name in ("outcome", "author", "reason", "at")}
+
     def review(self, month: str, figures: dict[str, Any], at: datetime) -> None:
         """Keep the figures of a month, in place of those kept before."""
         row = {"figures": plain(figures), "made_at": at}
@@ -104,6 +119,24 @@ class Outcomes:
                 connection.execute(insert(reviews).values(month=month, **row))
             else:
                 connection.execute(update(reviews).where(this).values(**row))
+
+    def months(self) -> list[str]:
+        """The months that were reviewed, the latest first."""
+        with reading(self._engine) as connection:
+            return list(
+                connection.execute(select(reviews.c.month).order_by(reviews.c.month.desc())).scalars()
+            )
+
+    def counts(self, first: date, last: date) -> tuple[dict[str, int], int]:
+        """How many warnings that opened from `first` to `last` came to which outcome, and how many of them
+        prevented what they warned of. Alerts that follow each other are one warning.
+        """
+        own = outcomes.c.alert_id == outcomes.c.chain
+        span = outcomes.c.opened_on.between(first, last)
+        query = select(outcomes.c.outcome, outcomes.c.prevented).where(own, span)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).fetchall()
+        return dict(Counter(row.outcome for row in rows)), sum(bool(row.prevented) for row in rows)
 
     def reviewed(self, month: str) -> dict[str, Any] | None:
         """The figures of a month; None where it was not reviewed."""

@@ -12,7 +12,13 @@ from serving.store.rows import plain
 from serving.store.schema import proposals
 from warning.tuning import Proposal
 
-State = Literal["proposed", "approved", "rolled_back", "outdated"]
+State = Literal["proposed", "approved", "declined", "rolled_back", "outdated"]
+# From which states a decision can be taken.
+BEFORE: dict[State, tuple[State, ...]] = {
+    "approved": ("proposed", "rolled_back", "declined"),
+    "declined": ("proposed",),
+    "rolled_back": ("approved",),
+}
 FIELDS = ("kind", "column", "segment", "rule", "change", "undo", "now", "then", "why")
 
 
@@ -44,16 +50,18 @@ class Proposals:
         names = {one.proposal_id for one in made}
         with writing(self._engine) as connection:
             known = {row.proposal_id: row.state for row in connection.execute(select(proposals))}
-            open_ = [name for name, state in known.items() if state == "proposed" and name not in names]
-            _set(connection, open_, state="outdated", decided_at=at)
+            ours = select(proposals).where(proposals.c.kind != "rule")  # what people propose waits for people
+            open_ = [row.proposal_id for row in connection.execute(ours) if row.state == "proposed"]
+            _set(connection, [one for one in open_ if one not in names], state="outdated", decided_at=at)
             for one in made:
-                row = {name: plain(getattr(one, name)) for name in FIELDS} | {"made_at": at}
-                if one.proposal_id not in known:
-                    row |= {"proposal_id": one.proposal_id, "state": "proposed"}
-                    connection.execute(insert(proposals).values(**row))
-                # What was rolled back is not offered again.
-                elif known[one.proposal_id] in ("proposed", "outdated"):
-                    _set(connection, [one.proposal_id], state="proposed", decided_at=None, **row)
+                _offer(connection, one, known.get(one.proposal_id), at)
+
+    def add(self, proposal: Proposal, at: datetime) -> None:
+        """Keep one more proposal; one that was declined or rolled back before is proposed anew."""
+        with writing(self._engine) as connection:
+            this = proposals.c.proposal_id == proposal.proposal_id
+            known = connection.execute(select(proposals.c.state).where(this)).scalar_one_or_none()
+            _offer(connection, proposal, None if known is None else "outdated", at)
 
     def get(self, proposal_id: str) -> Kept:
         """One proposal; Problem where there is none."""
@@ -69,8 +77,8 @@ class Proposals:
             return [_kept(row._mapping) for row in connection.execute(query)]
 
     def decide(self, proposal_id: str, state: State, *, by: str, reason: str, at: datetime) -> Kept:
-        """Approve what is proposed or was rolled back, or roll back what was approved; else Problem."""
-        before = ("proposed", "rolled_back") if state == "approved" else ("approved",)
+        """Approve or decline what is proposed, or roll back what was approved; else Problem."""
+        before = BEFORE[state]
         if not by.strip():
             raise Problem("a decision needs a name; say who decides with --by NAME")
         with writing(self._engine) as connection:
@@ -82,6 +90,19 @@ class Proposals:
                 )
             _set(connection, [proposal_id], state=state, decided_at=at, decided_by=by, reason=reason)
             return _one(connection, proposal_id)
+
+
+def _offer(connection: Connection, one: Proposal, known: str | None, at: datetime) -> None:
+    """Keep a proposal; one that was declined or rolled back is not offered again.
+
+    known: the state it is kept in; None where it is new
+    """
+    row = {name: plain(getattr(one, name)) for name in FIELDS} | {"made_at": at}
+    if known is None:
+        row |= {"proposal_id": one.proposal_id, "state": "proposed"}
+        connection.execute(insert(proposals).values(**row))
+    elif known in ("proposed", "outdated"):
+        _set(connection, [one.proposal_id], state="proposed", decided_at=None, **row)
 
 
 def _one(connection: Connection, proposal_id: str) -> Kept:

@@ -195,14 +195,19 @@ class Store:
 
     def check_rules(self, rules: Sequence[Rule]) -> None:
         """Problem where a rule names a column that the facts in force do not have; nothing before a run."""
+        if known := self.watched_columns():
+            check_columns(rules, known)
+
+    def watched_columns(self) -> dict[str, list[str]]:
+        """Columns of the facts in force by subject (item, supplier, source); empty before a run."""
         with reading(self._engine) as connection:
             snapshot = snapshots.current(connection)
             if snapshot is None:
-                return
+                return {}
             facts = snapshots.all_rows(connection, positions, snapshot, limit=1)
-        if len(facts):
-            seen = complete_all(facts, None, None)
-            check_columns(rules, {subject: list(frame.columns) for subject, frame in seen.items()})
+        if not len(facts):
+            return {}
+        return {str(k): list(frame.columns) for k, frame in complete_all(facts, None, None).items()}
 
     @property
     def outcomes(self) -> Outcomes:

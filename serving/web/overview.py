@@ -26,6 +26,7 @@ SHARES = (
 )
 DAYS = ("stale_data", "late_inbound", "dead_stock", "slow_stock")
 WORST_FIRST = tuple(reversed(TIERS))
+FILTERS = ("q", "tier", "location", "rule", "owner", "attention")  # of the worklist, as addresses name them
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,12 @@ def item_url(sku: str, location: str) -> str:
 
 def list_url(chosen: AlertFilter, **change: str | None) -> str:
     """Address of the worklist under other filters; a new filter starts at the first page."""
-    asked = {"q": chosen.text, "tier": chosen.tier, "location": chosen.location, "rule": chosen.rule}
-    asked |= {"attention": None if chosen.attention == NOW else chosen.attention} | change
-    text = urlencode({name: value for name, value in asked.items() if value})
+    text = urlencode({name: value for name, value in (asked(chosen) | change).items() if value})
     return f"/?{text}" if text else "/"
+
+
+def asked(chosen: AlertFilter) -> dict[str, str | None]:
+    """The filters of the worklist as addresses name them; None is left open."""
+    attention = None if chosen.attention == NOW else chosen.attention
+    rest = {name: getattr(chosen, name) for name in FILTERS if name not in ("q", "attention")}
+    return {"q": chosen.text, **rest, "attention": attention}

@@ -1,35 +1,22 @@
-"""The alert page: one alert's life, and the steps a person takes from it.
-
-A form must come from a page of ours: browsers say where a request comes from, and any other place is refused.
-Who takes a step is typed once and remembered in a cookie until there are accounts.
-"""
+"""The alert page: one alert's life, who was told and why somebody was not, and what came of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-from starlette.requests import Request
 
-from ingestion.errors import Problem
 from serving.results import to_records
-from serving.store.lifecycle import Responses, Said
+from serving.store.drafts import next_decisions
 from serving.store.store import Store
 from serving.web.overview import Line, line
 from serving.web.words import Words
 from warning.lifecycle import LIVE, MOVES, STEPS
-from warning.routing import Desk
+from warning.routing import Desk, unheard
 
-MOST_BYTES = 8192  # of a form
-SNOOZES = (1, 3, 7)  # days that the page offers
-WHO = "who"  # the cookie that remembers a name
-
-
-class ElsewhereError(Problem):
-    """A form that was not sent from a page of ours."""
+VERDICTS = ("hit", "late", "false", "missed")  # what a person may say came of an alert
 
 
 @dataclass(frozen=True)
@@ -47,6 +34,9 @@ class AlertView:
     """What the template shows of an alert.
 
     step: the step that may follow; "" where none may
+    drafts: each with `may`, the decisions that may follow
+    silent: why somebody is not told
+    outcome: what was computed of it, "" where it was not judged yet; verdict: what a person said of it last
     deadline, snoozed_until: local times, "" where there are none; is_overdue: the deadline has passed
     """
 
@@ -60,19 +50,19 @@ class AlertView:
     drafts: list[dict[str, Any]]
     events: list[Told]
     notices: list[Told]
-    who: str
+    silent: list[str]
+    outcome: str
+    verdict: Mapping[str, Any] | None
 
 
-def alert_view(store: Store, desk: Desk, alert_id: str, words: Words, now: datetime, who: str) -> AlertView:
-    """An alert's page; Missing where there is none.
-
-    who: the name that the browser remembers
-    """
+def alert_view(store: Store, desk: Desk, alert_id: str, words: Words, now: datetime) -> AlertView:
+    """An alert's page; Missing where there is none."""
     found, events = store.alert(alert_id)
     alert, zone = to_records(found)[0], desk.hours.zone
     row = found.iloc[0]
     step = next((step for step in STEPS if MOVES[step].before == alert["state"]), "")
     waits = alert["state"] in ("open", "acknowledged")
+    judged = store.outcomes.of(alert_id)
     return AlertView(
         line=line(alert, words),
         step=step,
@@ -81,7 +71,10 @@ def alert_view(store: Store, desk: Desk, alert_id: str, words: Words, now: datet
         snoozed_until=_moment(row["snoozed_until"], zone, words),
         is_live=alert["state"] in LIVE,
         owners=tuple(desk.owners),
-        drafts=store.responses(desk).drafts(alert_id=alert_id),
+        drafts=[
+            {**draft, "may": next_decisions(draft["state"])}
+            for draft in store.responses(desk).drafts(alert_id=alert_id)
+        ],
         events=[
             Told(
                 _moment(each["at"], zone, words),
@@ -100,50 +93,17 @@ def alert_view(store: Store, desk: Desk, alert_id: str, words: Words, now: datet
             )
             for each in reversed(store.outbox.find(alert_id=alert_id, limit=100))
         ],
-        who=who,
+        silent=_silent(alert, unheard(desk, alert["owner"] or desk.last_owner), words, bool(desk.channels)),
+        outcome=words.known("outcome", judged["outcome"]) if judged else "",
+        verdict=store.outcomes.verdict_on(alert_id),
     )
 
 
-def check_here(request: Request) -> None:
-    """ElsewhereError unless the browser says that a form comes from a page of this service."""
-    origin, site = request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "same-origin")
-    if urlsplit(origin).netloc != request.headers.get("host") or site != "same-origin":
-        raise ElsewhereError(
-            f"a form is sent from a page of this service, this one came from {origin or 'nowhere'!r}; "
-            f"open the page and send it from there, or use the API"
-        )
-
-
-async def bounded_body(request: Request) -> bytes:
-    """A form's content; Problem where it is larger than any of ours."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise Problem(f"a form has at most {MOST_BYTES} bytes, got more; write less")
-    return body
-
-
-def read_form(body: bytes) -> dict[str, str]:
-    """The fields of a form."""
-    return {name: value.strip() for name, value in parse_qsl(body.decode("utf-8", "replace"))}
-
-
-def respond(responses: Responses, alert_id: str, form: Mapping[str, str], now: datetime) -> None:
-    """Do what a form asks for; Problem says why it cannot be done."""
-    said, what = Said(form.get("by", ""), now, form.get("reason", "")[:2000]), form.get("do", "")
-    if what in STEPS:
-        responses.step(alert_id, what, said)
-    elif what == "assign":
-        responses.assign(alert_id, form.get("owner", ""), said)
-    elif what == "comment":
-        responses.comment(alert_id, said)
-    elif what == "take_up":
-        responses.snooze(alert_id, None, said)
-    elif what == "snooze" and form.get("days", "").isdigit():
-        responses.snooze(alert_id, now + timedelta(days=int(form["days"])), said)
-    else:
-        raise Problem(f"the page offers {', '.join(STEPS)} and more, got {what!r}; use its buttons")
+def _silent(alert: Mapping[str, Any], deaf: Mapping[str, str], words: Words, has_channels: bool) -> list[str]:
+    """Why its owner, or a channel, is not told of an alert."""
+    found = [str(alert["muted"])] if alert.get("muted") else []
+    found += [words("alert.told.never", channel=channel, reason=reason) for channel, reason in deaf.items()]
+    return found if has_channels else [*found, words("alert.told.nowhere")]
 
 
 def _moment(at: datetime | None, zone: ZoneInfo, words: Words) -> str:

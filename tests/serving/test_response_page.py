@@ -83,7 +83,7 @@ def test_the_page_hands_over_and_puts_off(web: TestClient, alert: str, new_shop:
         ({"do": "dance", "by": "x"}, 400, "use its buttons"),
         ({"do": "snooze", "by": "x", "days": "1000"}, 400, "within 90 days"),
         ({"do": "assign", "by": "x", "owner": "nobody"}, 400, "an owner is one of"),
-        ({"do": "comment", "by": "x", "reason": "y" * 9000}, 400, "at most 8192 bytes"),
+        ({"do": "comment", "by": "x", "reason": "y" * 40000}, 400, "at most 32768 bytes"),
     ],
 )
 def test_what_cannot_be_done_is_said_on_a_page(

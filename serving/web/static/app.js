@@ -14,7 +14,15 @@ document.addEventListener("keydown", (event) => {
     const here = rows.indexOf(document.activeElement);
     const next = rows[Math.max(0, Math.min(rows.length - 1, here + (event.key === "j" ? 1 : -1)))];
     if (next) next.focus();
+  } else if (event.key === "x") {
+    document.activeElement.closest("tr")?.querySelector("[name=alert]")?.click();
   }
+});
+
+// Of the worklist all rows, or the one that has the focus, can be picked.
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-all]")) return;
+  for (const box of event.target.form.querySelectorAll("[name=alert]")) box.checked = event.target.checked;
 });
 
 function read(id) {
