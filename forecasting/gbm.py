@@ -57,21 +57,21 @@ class Gbm:
     levels: tuple[float, ...] = (0.5, 0.95)
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedGbm":
-        """Boosters fitted on windows that ended by `origin`; results do not depend on `threads`."""
+        """Boosters fitted on windows that ended by `origin`, a fit a thread; results do not depend on it."""
         panel = panel.until(origin)
         covariates = covariates_for(panel)
         about = asdict(self) | {"seed": seed}
-        bags = tuple(
-            self._fit_bag(panel, horizon, covariates, (seed * self.bags + k, threads))
-            for k in range(self.bags)
-        )
+
+        def bag(k: int) -> Boosters:
+            return self._fit_bag(panel, horizon, covariates, seed * self.bags + k)
+
+        with ThreadPoolExecutor(max(min(threads, self.bags), 1)) as pool:
+            bags = tuple(pool.map(bag, range(self.bags)))
         return FittedGbm(self.name, bags, np.array(self.levels), covariates, about)
 
-    def _fit_bag(
-        self, panel: Panel, horizon: int, covariates: tuple[str, ...], way: tuple[int, int]
-    ) -> "Boosters":
-        """One fit, on a sample of its own; way: seed, threads."""
-        rng = np.random.default_rng(way[0])
+    def _fit_bag(self, panel: Panel, horizon: int, covariates: tuple[str, ...], seed: int) -> "Boosters":
+        """One fit, on a sample of its own, in one thread."""
+        rng = np.random.default_rng(seed)
         origin = panel.length - 1
         grid = knots(horizon)
         grid = grid[grid <= max(origin // 2, 1)]
@@ -86,7 +86,7 @@ class Gbm:
                 "use a baseline, or load more history"
             )
         names = (*features.NAMES, *columns_of(covariates))
-        return Boosters(step, self._fit_sums((table, target, weight), names, way))
+        return Boosters(step, self._fit_sums((table, target, weight), names, seed))
 
     def _fit_steps(
         self, panel: Panel, pairs: tuple[np.ndarray, np.ndarray], horizon: int, rng: np.random.Generator
@@ -123,14 +123,13 @@ class Gbm:
         self,
         rows: tuple[np.ndarray, np.ndarray, np.ndarray],
         names: tuple[str, ...],
-        way: tuple[int, int],
+        seed: int,
     ) -> dict[str, lightgbm.Booster]:
         """The mean as a multiple of the base; spread and one booster per raw quantile as multiples of theirs.
 
         Theirs is the base with what the mean expects of the series' own promotions, which they do not see.
         """
         table, target, weight = rows
-        seed, threads = way
         common = self._common(len(target), seed)
         mean = {
             "objective": "tweedie",
@@ -152,9 +151,7 @@ class Gbm:
         def fitted(more: dict[str, Any], aim: np.ndarray, trees: int) -> lightgbm.Booster:
             return lightgbm.train(common | more, _dataset(narrow, aim, weight, fewer), trees)
 
-        with ThreadPoolExecutor(max(threads, 1)) as pool:
-            fits = {key: pool.submit(fitted, *one) for key, one in data.items()}
-            return {"mean": booster} | {key: fit.result() for key, fit in fits.items()}
+        return {"mean": booster} | {key: fitted(*one) for key, one in data.items()}
 
     def _common(self, rows: int, seed: int) -> dict[str, Any]:
         return {

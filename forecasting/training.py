@@ -30,9 +30,6 @@ from forecasting.trials import Trial
 from ingestion.errors import Problem
 
 log = logging.getLogger(__name__)
-# An average must lose this much less than a single model to be tried before it: its weights were chosen on
-# the windows it is judged on, and it takes the time of all its members whenever it is asked.
-AHEAD = 0.98
 LEAST_PERIODS = {"day": 28, "week": 16, "month": 12}  # below, no global model is tried
 
 
@@ -159,7 +156,7 @@ def default_candidates() -> tuple[Forecaster, ...]:
 
 
 def free_cores() -> int:
-    """Cores that nobody uses now, at least one: LightGBM waits for its slowest thread."""
+    """Cores that nobody uses now, at least one."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return int(np.clip((os.cpu_count() or 1) - round(load), 1, 8))
 
@@ -273,7 +270,7 @@ def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple
     if not np.isfinite(list(loss.values())).any():
         name = next(iter(plain or loss))
         return name, None, f"no window could be scored, so {name} serves; load more history"
-    order = sorted(loss, key=lambda name: loss[name] / (AHEAD if name == ENSEMBLE else 1.0))
+    order = sorted(loss, key=lambda name: loss[name])
     held = incumbent if incumbent in trials else next((name for name in order if name in plain), order[0])
     better = [name for name in order if loss[name] < loss[held]]
     if not better:
