@@ -16,6 +16,7 @@ Kind = Literal["text", "number", "share", "date", "choice"]
 DTYPES = {"text": "str", "choice": "str", "number": "float64", "share": "float64", "date": "datetime64[ns]"}
 FIRST, LAST = pd.Timestamp("1970-01-01"), pd.Timestamp("2100-12-31")
 MISSING = "is missing"
+MOST = 1e12  # of any number; beyond it are bar codes and telephone numbers in the wrong column
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ class Field:
         if self.kind == "share":
             remedy = "write 95% as 0.95; a flag as 0 or 1"
             add("must lie in 0–1", remedy, pa.Check.in_range, 0, 1)
+        if self.kind == "number":
+            rule = Rule(f"must be below {MOST:,.0f}", "look whether a code stands in the wrong column")
+            found.append((rule, pa.Check.lt(MOST, error=rule.name)))
         if self.minimum is not None:
             add(f"must be at least {self.minimum:g}", "correct the number", pa.Check.ge, self.minimum)
         if self.above is not None:

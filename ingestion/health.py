@@ -19,11 +19,11 @@ from ingestion.reconciliation import (
     packs_in_receipts,
     reconcile,
 )
+from ingestion.slips import Finding, slips
 from ingestion.warehouse import Warehouse
 
 SHORT, YEAR = 180, 365  # days of history
 MOVING = ("demand", "stock", "lots")  # tables that go stale; orders come when they come
-Finding = tuple[str, str, str, str]  # kind, subject, message, remedy
 CONTRADICTION = "correct the source that is wrong; until then trust neither of the figures"
 
 
@@ -56,6 +56,7 @@ class _Demand:
     """What one pass over demand, year by year, gathers."""
 
     spans: list[pd.DataFrame] = field(default_factory=list)
+    dates: list[pd.Series] = field(default_factory=list)
     quantities: list[pd.DataFrame] = field(default_factory=list)
     unstocked: list[pd.DataFrame] = field(default_factory=list)
     counted: list[pd.DataFrame] = field(default_factory=list)
@@ -92,7 +93,11 @@ def inspect(warehouse: Warehouse, as_of: pd.Timestamp | None = None) -> DataHeal
         packs=packs,
         findings=pd.DataFrame(),
     )
-    found = pd.DataFrame(_findings(health, late), columns=["kind", "subject", "message", "remedy"])
+    dated = {"demand": pd.concat(gathered.dates)} if gathered.dates else {}
+    dated |= {"stock": _rows_by_date(stock["as_of"]), "supply_orders": _rows_by_date(orders["ordered_on"])}
+    names = {name: series[name].tolist() for name in SERIES}
+    said = [*slips(dated, names, period), *_findings(health, late)]
+    found = pd.DataFrame(said, columns=["kind", "subject", "message", "remedy"])
     return replace(health, findings=found)
 
 
@@ -106,6 +111,7 @@ def _gather(warehouse: Warehouse, as_of: pd.Timestamp | None, stock: pd.DataFram
         by_series = year.assign(period=index).groupby(SERIES, sort=False)
         span = by_series.agg(first=("date", "min"), last=("date", "max"), periods=("period", "nunique"))
         gathered.spans.append(span.reset_index())
+        gathered.dates.append(_rows_by_date(year["date"]))
         sold = year[year["quantity"] > 0]
         gathered.quantities.append(sold[["sku", "quantity"]].drop_duplicates())
         gathered.unstocked.append(sold.loc[sold["in_stock"] == 0, [*SERIES, "date", "quantity"]])
@@ -113,6 +119,10 @@ def _gather(warehouse: Warehouse, as_of: pd.Timestamp | None, stock: pd.DataFram
             of_counted = pd.MultiIndex.from_frame(year[SERIES]).isin(counted)
             gathered.counted.append(year.loc[of_counted, [*SERIES, "date", "quantity"]])
     return gathered
+
+
+def _rows_by_date(dates: pd.Series) -> pd.Series:
+    return dates.value_counts().sort_index()
 
 
 def _joined(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

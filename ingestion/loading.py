@@ -27,7 +27,14 @@ from ingestion.fields import Contract
 from ingestion.manifest import Holding, Manifest, switch, sync_folder
 from ingestion.quality import Known
 from ingestion.reporting import LoadReport, report_on
-from ingestion.sources import Source, no_such_file, read_sources, read_workspace, unused_files
+from ingestion.sources import (
+    Source,
+    listing,
+    no_such_file,
+    read_sources,
+    read_workspace,
+    unused_files,
+)
 from ingestion.staging import stage
 from ingestion.warehouse import Warehouse
 
@@ -122,10 +129,11 @@ def _present(
         raise DataError(
             "the configuration names no source; describe one under [sources.NAME], or name a folder"
         )
-    if not there:
+    if not there and folder is not None:
         raise DataError(
-            f"{folder} holds no table. Name files after tables, such as demand.csv ({', '.join(TABLES)}), "
-            "or let forestock init write a mapping for the files that are there"
+            f"{folder} holds no table, but {listing(folder)}. Name files after tables, such as demand.csv "
+            f"({', '.join(TABLES)}), as CSV, Excel (.xlsx) or Parquet, or let forestock init write a mapping "
+            "for the files that are there"
         )
     order = list(TABLES)
     return sorted(there, key=lambda source: order.index(source.table)), notes

@@ -13,7 +13,7 @@ import pandas as pd
 from ingestion.contracts import TABLES
 from ingestion.errors import DataError, Problem
 from ingestion.fields import Contract
-from ingestion.parsing import as_dates, is_missing
+from ingestion.parsing import as_dates, is_missing, plain_name
 from ingestion.readers import Chunk, read_file
 from ingestion.sources import SUFFIXES, Source
 from ingestion.synonyms import COLUMNS, TABLES_BY_FILE
@@ -134,15 +134,22 @@ def _repeats(contract: Contract, matches: dict[str, str], raw: pd.DataFrame) -> 
 
 def _best_table(path: Path, chunk: Chunk) -> tuple[str, dict[str, str]]:
     """The table that a file looks most like, and contract column → column of the file."""
-    stem = _plain(re.split(r"\.", path.name, maxsplit=1)[0])
+    stem = plain_name(re.split(r"\.", path.name, maxsplit=1)[0])
     scores: dict[str, tuple[float, ...]] = {}
     found: dict[str, dict[str, str]] = {}
     for order, (table, contract) in enumerate(TABLES.items()):
         matches = found[table] = _match(contract, chunk.raw)
         lacking = len(_lacking(contract, matches))
-        said = any(_plain(word) in stem for word in TABLES_BY_FILE[table].split())
+        said = any(plain_name(word) in stem for word in TABLES_BY_FILE[table].split())
         told = sum(column in matches for column in contract.required) / len(contract.fields)
-        scores[table] = (stem == _plain(table), said, not lacking, len(matches) - 2 * lacking, told, -order)
+        scores[table] = (
+            stem == plain_name(table),
+            said,
+            not lacking,
+            len(matches) - 2 * lacking,
+            told,
+            -order,
+        )
     best = max(scores, key=lambda table: scores[table])
     return best, found[best]
 
@@ -156,19 +163,15 @@ def _lacking(contract: Contract, matches: dict[str, str]) -> list[str]:
 
 def _match(contract: Contract, raw: pd.DataFrame) -> dict[str, str]:
     """Contract column → column of the file, each used once."""
-    there = {_plain(str(column)): str(column) for column in reversed(list(raw.columns))}
+    there = {plain_name(str(column)): str(column) for column in reversed(list(raw.columns))}
     matches: dict[str, str] = {}
     for field in contract.fields:
         for word in (field.name, *COLUMNS.get(field.name, "").split()):
-            column = there.get(_plain(word))
+            column = there.get(plain_name(word))
             if column is not None and column not in matches.values():
                 matches[field.name] = column
                 break
     return matches
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
 
 
 def _source_name(path: Path, taken: set[str]) -> str:

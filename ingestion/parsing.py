@@ -190,6 +190,15 @@ def readable_as_number(raw: pd.Series, decimal: str = ".", share: float = 0.95) 
     return len(present) > 0 and bool(as_numbers(present, decimal).notna().mean() >= share)
 
 
+def plain_name(name: str) -> str:
+    """A column's name without case, blanks and signs.
+
+    >>> plain_name(" On Hand "), plain_name("on_hand"), plain_name("商品编码")
+    ('onhand', 'onhand', '商品编码')
+    """
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
 def fields_of(template: str) -> list[str]:
     """Names in the braces of a template.
 

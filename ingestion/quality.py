@@ -47,7 +47,8 @@ def _undecodable(shaped: Shaped, chunk: Chunk) -> pd.DataFrame:
     for column in chunk.raw.columns:
         raw = chunk.raw[column]
         if raw.dtype == "str":
-            hit = raw.str.contains(BROKEN, regex=False).fillna(False).to_numpy(dtype=bool)[shaped.kept]
+            odd = raw.str.contains(f"[{BROKEN}\\x00]")  # NUL is what a damaged export holds in place of text
+            hit = odd.fillna(False).to_numpy(dtype=bool)[shaped.kept]
             if hit.any():
                 at = np.flatnonzero(hit)
                 values = raw.iloc[shaped.kept[at]]
@@ -62,7 +63,8 @@ def _unread(shaped: Shaped) -> pd.DataFrame:
         remedy = (
             "write it as 2024-01-31, or set date_format for the source"
             if dated
-            else "correct the number, or list the word under missing if it means nothing"
+            else "correct the number, such as 1234.5; set decimal where the file writes 1234,5; list the "
+            "word under missing if it means nothing"
         )
         rule = READ_AS["date" if dated else "number"]
         found.append(_faults(said.index.to_numpy(), column, rule, said, remedy))
@@ -95,7 +97,7 @@ def _broken_rules(typed: pd.DataFrame, contract: Contract) -> list[pd.DataFrame]
 def _unknown(typed: pd.DataFrame, column: str, values: pd.Index) -> pd.DataFrame:
     at = np.flatnonzero((typed[column].notna() & ~typed[column].isin(values)).to_numpy())
     table = "locations" if column == "location" else "items"
-    remedy = f"add it to {table}, or correct the name"
+    remedy = f"add it to {table}, where its own row may be in quarantine, or correct the name"
     return _faults(at, column, f"is not in {table}", typed[column].iloc[at], remedy)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 import pandas as pd
@@ -22,13 +22,18 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ingestion.errors import DataError
-from ingestion.parsing import guess_decimal
+from ingestion.parsing import guess_decimal, plain_name
 from ingestion.sources import Source
 
 CHUNK = 1_000_000  # rows of a Parquet file held at once
 BLOCK = 64 << 20  # bytes of a text file held at once
 SAMPLE = 4 << 20  # bytes from which encoding and separator are told
 BROKEN = "�"  # what a byte that does not fit the encoding becomes
+SIGNATURES = {
+    b"PK\x03\x04": "an Excel workbook or an archive; if it is a workbook, name it .xlsx",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save it as .xlsx",
+    b"PAR1": "a Parquet file; name it .parquet",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def read_file(path: Path, name: str, source: Source, columns: list[str] | None =
     """The rows of one file, in chunks.
 
     name: how messages call the file
-    columns: the ones that are needed, or None for all; those that are absent are passed over
+    columns: the ones that are needed, in whatever case, or None for all; absent ones are passed over
     """
     if path.stat().st_size == 0:
         raise DataError(f"{name} is empty: not even a header. Export it again, or take it out of the folder")
@@ -73,7 +78,8 @@ def _parquet(path: Path, name: str, columns: list[str] | None) -> Iterator[Chunk
     try:
         with pq.ParquetFile(path) as file:
             there = file.schema_arrow.names
-            wanted = there if columns is None else [c for c in there if c in columns]
+            asked = None if columns is None else {plain_name(column) for column in columns}
+            wanted = there if asked is None else [c for c in there if plain_name(c) in asked]
             unread = tuple(c for c in there if c not in wanted)
             first, count = 1, 0
             for batch in file.iter_batches(CHUNK, columns=wanted):
@@ -89,6 +95,11 @@ def _parquet(path: Path, name: str, columns: list[str] | None) -> Iterator[Chunk
 
 
 def _excel(path: Path, name: str, source: Source) -> Chunk:
+    if not is_zipfile(path):
+        raise DataError(
+            f"{name} is no Excel workbook, whatever its name says; save it as .xlsx again, or name it .csv "
+            "if it is text"
+        )
     try:
         raw = pd.read_excel(path, sheet_name=source.sheet, header=source.skip_rows, dtype=object)
     except (BadZipFile, OSError, ValueError, KeyError) as error:
@@ -105,6 +116,9 @@ def _csv(path: Path, name: str, source: Source) -> Iterator[Chunk]:
     try:
         with opened(path, "rb") as file:
             sample = file.read(SAMPLE)
+        for signature, told in SIGNATURES.items():
+            if sample.startswith(signature):
+                raise DataError(f"{name} is no text, whatever its name says: it is {told}")
         encoding = source.encoding or guess_encoding(sample)
         head = sample.decode(encoding, errors="replace").lstrip("\ufeff")
         separator = source.separator or guess_separator(head, source.skip_rows)
@@ -113,14 +127,14 @@ def _csv(path: Path, name: str, source: Source) -> Iterator[Chunk]:
             yield from _stream(Recoded(file, encoding), name, source, separator, names)
     except LookupError as error:
         raise DataError(f"{name}: there is no encoding {source.encoding!r}; try utf-8 or gb18030") from error
-    except (pa.ArrowInvalid, OSError, EOFError) as error:
+    except (pa.ArrowInvalid, OSError, EOFError, csv.Error) as error:
         raise DataError(
             f"{name} cannot be read as a table ({_first_line(error)}); export it again"
         ) from error
 
 
 def _header(head: str, separator: str, skip: int, name: str) -> list[str]:
-    lines = csv.reader(io.StringIO(head), delimiter=separator)
+    lines = csv.reader(head.splitlines(keepends=True), delimiter=separator)
     names = next((line for i, line in enumerate(lines) if i >= skip), [])
     twice = sorted({n.strip() for n in names if n.strip() and names.count(n) > 1})
     if twice:

@@ -5,7 +5,7 @@ here: `quality` does that.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,15 @@ import pandas as pd
 from ingestion import expressions
 from ingestion.errors import DataError
 from ingestion.fields import Contract, Field
-from ingestion.parsing import as_numbers, as_text, fields_of, is_missing, parse, readable_as_number
+from ingestion.parsing import (
+    as_numbers,
+    as_text,
+    fields_of,
+    is_missing,
+    parse,
+    plain_name,
+    readable_as_number,
+)
 from ingestion.readers import Chunk
 from ingestion.sources import Source
 
@@ -38,10 +46,31 @@ def needed_columns(source: Source, contract: Contract) -> list[str] | None:
     """Source columns to read, or None where any may turn out to be an attribute or covariate."""
     if contract.extra is not None and source.extra is None:
         return None
-    read = [*source.columns, *contract.columns, *(source.extra or ()), *source.keep, *source.drop]
+    return [*contract.columns, *_mentioned(source)]
+
+
+def _mentioned(source: Source) -> list[str]:
+    """Names of the file's columns that the mapping speaks of."""
+    read = [*source.columns, *(source.extra or ()), *source.keep, *source.drop]
     read += [name for template in source.templates.values() for name in fields_of(template)]
     read += [name for expression in source.expressions.values() for name in expressions.names(expression)]
     return read
+
+
+def recognise(chunk: Chunk, source: Source, contract: Contract) -> Chunk:
+    """The chunk with "SKU" and "On Hand" called sku and on_hand, where the mapping does not speak of them.
+
+    A contract's own name comes first; where two columns of a file could bear it, neither is renamed.
+    """
+    made = {*source.constants, *source.templates, *source.expressions, *source.columns.values()}
+    wanted = {plain_name(name): name for name in contract.columns if name not in {*chunk.raw.columns, *made}}
+    like: dict[str, list[str]] = {}
+    for column in chunk.raw.columns:
+        target = wanted.get(plain_name(str(column)))
+        if target is not None and column not in _mentioned(source):
+            like.setdefault(target, []).append(column)
+    renamed = {columns[0]: target for target, columns in like.items() if len(columns) == 1}
+    return replace(chunk, raw=chunk.raw.rename(columns=renamed)) if renamed else chunk
 
 
 def unused_columns(
@@ -59,7 +88,7 @@ def choose_extras(chunk: Chunk, source: Source, contract: Contract) -> list[str]
     """Contract names of the attributes or covariates that this source gives.
 
     Named ones must be there; unnamed, every further column that fits is taken: text for attributes, numbers
-    for covariates.
+    for covariates. Of names that differ in case alone the first is taken, for a query cannot tell them apart.
     """
     if contract.extra is None:
         return []
@@ -69,10 +98,21 @@ def choose_extras(chunk: Chunk, source: Source, contract: Contract) -> list[str]
         for name in source.extra:
             if name not in chunk.raw.columns and name not in told:
                 raise _lacks(chunk, source, [name])
-        return list(dict.fromkeys([*told, *source.extra]))
+        return _apart([*told, *source.extra], contract)
     fits = _is_covariate if contract.extra == "number" else _is_attribute
     free = unused_columns(chunk.raw.columns, source, contract, told)
-    return told + [name for name in free if name.strip() and fits(chunk.raw[name], chunk.decimal)]
+    fitting = [name for name in free if name.strip() and fits(chunk.raw[name], chunk.decimal)]
+    return _apart([*told, *fitting], contract)
+
+
+def _apart(names: Iterable[str], contract: Contract) -> list[str]:
+    taken = {name.lower() for name in contract.columns}
+    apart = []
+    for name in names:
+        if name.lower() not in taken:
+            taken.add(name.lower())
+            apart.append(name)
+    return apart
 
 
 def _is_covariate(raw: pd.Series, decimal: str) -> bool:
@@ -105,7 +145,7 @@ def _lacks(chunk: Chunk, source: Source, lacking: Sequence[str]) -> DataError:
     elif name == source.table and not source.columns:
         remedy = (
             f'[sources.{name}] path = "{chunk.file}", columns = {{ "its name there" = "{lacking[0]}" }} '
-            "in forestock.toml"
+            "in forestock.toml, of which forestock init writes a first one"
         )
     else:
         remedy = f'columns = {{ "its name there" = "{lacking[0]}" }} under [sources.{name}]'

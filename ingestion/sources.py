@@ -122,9 +122,13 @@ def read_sources(config: Mapping[str, Any], folder: Path | None) -> list[Source]
 
 
 def unused_files(folder: Path, sources: Sequence[Source]) -> list[str]:
-    """Names of data files in the folder that no source reads."""
+    """Names of files in the folder that no source reads, whatever they are, but for configurations."""
     taken = {path for source in sources for path in source.files}
-    return [p.name for p in sorted(folder.iterdir()) if p.name.lower().endswith(SUFFIXES) and p not in taken]
+    return [
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path not in taken and not path.name.startswith(".") and path.suffix != ".toml"
+    ]
 
 
 def _configured(name: str, said: Mapping[str, Any]) -> Source:
@@ -216,8 +220,12 @@ def _named_files(folder: Path, taken: set[Path]) -> list[Source]:
 
 def no_such_file(source: Source, folder: Path) -> DataError:
     """The error for a source that was never loaded and finds no file."""
-    there = ", ".join(sorted(p.name for p in folder.iterdir())[:20]) or "nothing"
     return DataError(
-        f"[sources.{source.name}]: no file fits {source.path!r} in {folder}; the folder holds {there}. "
-        "Correct path, which is relative to the folder that is loaded"
+        f"[sources.{source.name}]: no file fits {source.path!r} in {folder}; the folder holds "
+        f"{listing(folder)}. Correct path, which is relative to the folder that is loaded"
     )
+
+
+def listing(folder: Path) -> str:
+    """What lies in a folder, as messages tell it."""
+    return ", ".join(sorted(p.name for p in folder.iterdir())[:20]) or "nothing"

@@ -17,7 +17,14 @@ from ingestion.fields import Contract
 from ingestion.manifest import Holding, Part
 from ingestion.quality import Known, find_faults, gather, quarantine, quarantine_repeats, repeated
 from ingestion.readers import Chunk, read_file
-from ingestion.shaping import check_columns, choose_extras, needed_columns, shape, unused_columns
+from ingestion.shaping import (
+    check_columns,
+    choose_extras,
+    needed_columns,
+    recognise,
+    shape,
+    unused_columns,
+)
 from ingestion.sources import Source
 
 UNDATED = "all"
@@ -36,7 +43,8 @@ def stage(
     ignored: dict[str, None] = {}
     extras: list[str] | None = None
     left_out = 0
-    for count, chunk in enumerate(read_source(source, contract, names)):
+    for count, given in enumerate(read_source(source, contract, names)):
+        chunk = recognise(given, source, contract)
         check_columns(chunk, source, contract)
         if extras is None and len(chunk.raw):
             extras = choose_extras(chunk, source, contract)

@@ -158,7 +158,11 @@ class Warehouse:
     ) -> pd.DataFrame:
         holdings = manifest.of(contract.name)
         cut = None if as_of is None else manifest.period.end(pd.Timestamp(as_of))
-        extras = list(dict.fromkeys(name for holding in holdings for name in holding.extras))
+        # As in every query, a name is the same in either case; the first spelling stands.
+        spelled: dict[str, str] = {}
+        for name in (name for holding in holdings for name in holding.extras):
+            spelled.setdefault(name.lower(), name)
+        extras = list(spelled.values())
         everything = [*contract.columns, *extras]
         for name in columns or ():
             if name not in everything:
@@ -203,7 +207,8 @@ def _query(
         rows: duckdb.DuckDBPyRelation | None = None
         for rank, files in enumerate(sources):
             given = connection.read_parquet([str(path) for path in files], union_by_name=True)
-            columns = [_quote(c) if c in given.columns else f"NULL AS {_quote(c)}" for c in needed]
+            there = {name.lower() for name in given.columns}
+            columns = [f"{_quote(c) if c.lower() in there else 'NULL'} AS {_quote(c)}" for c in needed]
             given = given.project(", ".join([*columns, f"{rank} AS _rank"]))
             rows = given if rows is None else rows.union(given)
         if rows is None:

@@ -171,7 +171,7 @@ def summary_of_load(report: LoadReport) -> dict[str, Any]:
         **({"repeats": report.repeats} if report.repeats else {}),
         **({"ignored_columns": report.ignored_columns} if report.ignored_columns else {}),
         **({"ignored_files": report.ignored_files} if report.ignored_files else {}),
-        **({"notes": report.notes} if report.notes else {}),
+        **({"notes": list(report.notes)} if report.notes else {}),
     }
 
 

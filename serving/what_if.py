@@ -21,7 +21,7 @@ from ingestion.contracts import PLANS
 from ingestion.errors import DataError, Problem
 from ingestion.quality import FAULT, find_faults, gather, quarantine
 from ingestion.readers import Chunk, read_file
-from ingestion.shaping import Shaped, shape, unused_columns
+from ingestion.shaping import Shaped, recognise, shape, unused_columns
 from ingestion.sources import Source
 from serving.walk import Walk
 
@@ -92,7 +92,8 @@ def given_plans(rows: Sequence[Mapping[str, Any]], name: str) -> Tried:
 def check(chunks: Sequence[Chunk]) -> Tried:
     """The rows of raw chunks as their contract types them; RejectedError where any breaks it."""
     parts, bad, unused = [], [], {}
-    for chunk in chunks:
+    for given in chunks:
+        chunk = recognise(given, SOURCE, PLANS)
         unused.update(dict.fromkeys(unused_columns(chunk.raw.columns, SOURCE, PLANS, ())))
         shaped = shape(chunk, SOURCE, PLANS, ())
         faults = find_faults(shaped, chunk, PLANS, {})

@@ -8,9 +8,10 @@ import pandas as pd
 import typer
 
 from serving.cli import show
-from serving.cli.options import AsOf, Config, Json, Workspace, date_of, settings_of
+from serving.cli.options import AsOf, Config, Json, Workspace, date_of, settings_of, writable
 
 MAPPING = Path("forestock.toml")
+QUARANTINED = 25  # lines about rows that were set aside
 
 
 def init(
@@ -38,6 +39,12 @@ def init(
 
 def load(
     folder: Annotated[Path | None, typer.Argument(help="Folder with the tables.")] = None,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the rows set aside, with their records: .csv, .json, .parquet.", callback=writable
+        ),
+    ] = None,
     workspace: Workspace = None,
     config: Config = None,
     as_of: AsOf = None,
@@ -45,20 +52,36 @@ def load(
 ) -> None:
     """Read, check and store all tables; bad rows wait in quarantine (exit code 4)."""
     from serving import pipeline
+    from serving.results import write_table
 
     settings = settings_of(workspace, config)
     with show.progress() as stage:
         report = pipeline.load(settings, folder, stage, date_of(as_of))
+    if quarantine is not None:
+        write_table(report.quarantined, quarantine)
     show.summary(pipeline.summary_of_load(report), json)
     if not json:
         show.words.print(f"[dim]health[/] {len(report.health.findings)} findings")
         if len(report.health.findings):
             show.table(report.health.findings, "What to know about these data", 10)
         if len(report.quarantined):
-            columns = ["file", "row", "column", "rule", "value", "remedy"]
-            show.table(report.quarantined[columns], "Quarantined rows", 25)
+            show.table(_gathered(report.quarantined), "Quarantined rows", QUARANTINED)
+            if quarantine is None:
+                show.words.print("Each of them with its record: --quarantine FILE.csv", highlight=False)
     if len(report.quarantined):
         raise typer.Exit(4)
+
+
+def _gathered(quarantined: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they are, or, where they are many, one line for each rule with its first row and value."""
+    columns = ["file", "row", "column", "rule", "value", "remedy"]
+    if len(quarantined) <= QUARANTINED:
+        return quarantined[columns]
+    rule = quarantined["rule"].str.replace(r" of row .*", "", regex=True)  # each repeat names another row
+    fault = quarantined.assign(rule=rule).groupby(["file", "column", "rule"], sort=False)
+    lines = fault.agg(rows=("row", "size"), **{name: (name, "first") for name in ("row", "value", "remedy")})
+    columns = ["file", "rows", "first row", "column", "rule", "value", "remedy"]
+    return lines.reset_index().rename(columns={"row": "first row"})[columns]
 
 
 def doctor(

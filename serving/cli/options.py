@@ -10,7 +10,7 @@ from ingestion.errors import Problem, UsageProblem
 from serving.settings import Settings, read_settings
 
 
-def _writable(path: Path | None) -> Path | None:
+def writable(path: Path | None) -> Path | None:
     """Refuse a format nobody can write before minutes are spent on what to write."""
     if path is not None:
         from serving.results import encoder
@@ -36,7 +36,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         help="File to write: .parquet, .csv, .json or .ndjson (default: CSV to stdout).",
-        callback=_writable,
+        callback=writable,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")]

@@ -27,8 +27,6 @@ def retrain(
     show.summary(trained | found.summary(), json)
     if json:
         return
-    for reason in found.summary()["because"]:
-        show.words.print(f"→ {reason}", markup=False, highlight=False)
     if found.drift is not None and len(found.drift.checks):
         checks = found.drift.checks[["check", "value", "limit", "alarm"]].round(3)
         show.table(checks, f"Drift since {found.drift.learned.date()}", 40)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from serving.results import to_csv, to_json, write_table
 
@@ -39,10 +40,29 @@ def summary(values: dict[str, Any], as_json: bool) -> None:
         sys.stdout.flush()  # what follows may serve for days
         return
     for name, value in values.items():
-        if isinstance(value, list):
+        if isinstance(value, list) and not all(isinstance(line, str) for line in value):
             continue  # tables are shown as tables
-        words.print(f"[dim]{name.replace('_', ' '):<22}[/] ", end="")
-        words.print(str(value), markup=False, highlight=False)
+        lines = value if isinstance(value, list) else [_plain(value)]
+        for label, line in zip([name.replace("_", " "), *[""] * len(lines)], lines, strict=False):
+            words.print(f"[dim]{label:<22}[/] ", end="")
+            words.print(line, markup=False, highlight=False)
+
+
+def _plain(value: Any) -> str:
+    """A value as a person writes it.
+
+    >>> _plain({"demand": 1200, "stock": 3}), _plain({"sales": ("cashier", "till")}), _plain(False)
+    ('demand 1,200, stock 3', 'sales cashier, till', 'no')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(said)}" for name, said in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(_plain, value))
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def table(frame: pd.DataFrame, title: str, rows: int = 20) -> None:
@@ -51,7 +71,7 @@ def table(frame: pd.DataFrame, title: str, rows: int = 20) -> None:
     for column in frame.columns:
         grid.add_column(str(column), overflow="fold")
     for row in frame.head(rows).itertuples(index=False):
-        grid.add_row(*("" if pd.isna(cell) else str(cell) for cell in row))
+        grid.add_row(*(Text("" if pd.isna(cell) else str(cell)) for cell in row))  # [workspace] is no markup
     words.print(grid)
     if len(frame) > rows:
         words.print(f"… and {len(frame) - rows} more")
