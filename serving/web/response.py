@@ -10,7 +10,7 @@ import pandas as pd
 
 from serving.results import to_records
 from serving.store.drafts import next_decisions
-from serving.store.store import Store
+from serving.store.store import Missing, Store
 from serving.web.overview import Line, line
 from serving.web.words import Words
 from warning.lifecycle import LIVE, MOVES, STEPS
@@ -64,7 +64,7 @@ def alert_view(store: Store, desk: Desk, alert_id: str, words: Words, now: datet
     waits = alert["state"] in ("open", "acknowledged")
     judged = store.outcomes.of(alert_id)
     return AlertView(
-        line=line(alert, words),
+        line=line(alert | {"name": _name(store, alert)}, words),
         step=step,
         deadline=_moment(row["deadline"], zone, words),
         is_overdue=waits and pd.notna(row["deadline"]) and row["deadline"] < now,
@@ -97,6 +97,17 @@ def alert_view(store: Store, desk: Desk, alert_id: str, words: Words, now: datet
         outcome=words.known("outcome", judged["outcome"]) if judged else "",
         verdict=store.outcomes.verdict_on(alert_id),
     )
+
+
+def _name(store: Store, alert: Mapping[str, Any]) -> str | None:
+    """The item's name; None where the alert is about something else, or the item is no longer watched."""
+    if alert.get("about"):
+        return None
+    try:
+        found = store.positions(alert["sku"], alert["location"], limit=1).rows["name"]
+    except Missing:
+        return None
+    return found.iloc[0] if len(found) else None
 
 
 def _silent(alert: Mapping[str, Any], deaf: Mapping[str, str], words: Words, has_channels: bool) -> list[str]:

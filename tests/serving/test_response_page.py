@@ -41,6 +41,14 @@ def send(web: TestClient, alert: str, origin: str | None = HERE, **form: str) ->
     return web.post(f"/alerts/{alert}", data=form, headers=headers, follow_redirects=False)
 
 
+def test_the_page_names_the_item_and_not_its_number_twice(web: TestClient, alert: str, new_shop: Any) -> None:
+    told = new_shop.store.alert(alert)[0].iloc[0]
+    facts = new_shop.facts.set_index(["sku", "location"])
+    name = facts.loc[(told["sku"], told["location"]), "name"]
+    head = text_of(web.get(f"/alerts/{alert}").text.partition('<header class="item-head">')[2][:600])
+    assert f"{name} · {told['sku']} · {told['location']}" in head
+
+
 def test_a_person_takes_an_alert_from_step_to_step(web: TestClient, alert: str, new_shop: Any) -> None:
     page = web.get(f"/alerts/{alert}").text
     assert 'value="acknowledge"' in page
