@@ -1,7 +1,8 @@
 """Proposing: changes of rules that past days or people speak for, made, approved and taken back.
 
 It owns which days the tuner looks back on, what is at stake there, and how an approved change becomes a new
-version of its rule. Whatever is approved can be rolled back; both leave a version behind.
+version of its rule, or of a segment's target. Whatever is approved can be rolled back; both leave a version
+behind.
 """
 
 from collections.abc import Mapping
@@ -64,6 +65,8 @@ def make_proposals(
             np.nan_to_num(np.nanmean(history.wanted, axis=1)),
             gathered.policy["shortage_cost"].to_numpy(dtype=float),
             PER_ALERT,
+            gathered.policy["holding_cost"].to_numpy(dtype=float),
+            _service_targets(gathered.policy),
         ),
     )
     store.proposals.offer(propose(past, column), at)
@@ -128,15 +131,27 @@ def decide(
         raise Problem("the forecast is the problem here, not the rule; run: forestock retrain --force")
     back = state == "rolled_back"
     day, book = business_date(settings, store), store.rules(settings.rules)
+    said = f"{'rollback of proposal' if back else 'proposal'} {proposal_id}: {reason or _why(proposal)}"
+    if proposal.kind == "target":
+        done = store.proposals.decide(proposal_id, state, by=by, reason=reason, at=at)
+        target = (proposal.undo if back else proposal.change)["target"]
+        place = proposal.column, proposal.segment
+        store.targets.save(place, target, day, at, author=by, reason=said)
+        return done
     rules = {rule.name: rule for rule in book.in_force(day)}
     if proposal.kind != "rule" and proposal.rule not in rules:
         raise Problem(f"the rule {proposal.rule!r} is not in force any more; propose again")
     entry = entry_of(proposal, rules.get(proposal.rule), back=back)
     changed(tuple(rules.values()), [entry])  # refused before anything is decided
     done = store.proposals.decide(proposal_id, state, by=by, reason=reason, at=at)
-    said = f"{'rollback of proposal' if back else 'proposal'} {proposal_id}: {reason or _why(proposal)}"
     book.save([entry], day, at, author=by, reason=said)
     return done
+
+
+def _service_targets(policy: pd.DataFrame) -> np.ndarray:
+    """(n,) cycle service that each series is held for; NaN where it is held for something else."""
+    served = (policy["measure"] == "cycle_service").to_numpy()
+    return np.where(served, policy["target"].to_numpy(dtype=float), np.nan)
 
 
 def _why(proposal: Proposal) -> str:

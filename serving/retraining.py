@@ -1,10 +1,13 @@
 """Retraining: whether the model in force should learn again, why, and what planners' overrides were worth.
 
-It owns the steps of `retrain`: look for drift, compare feedback, train where there is a reason, and score the
-overrides whose periods are over. The daily job takes the part that is cheap: new feedback.
+It owns the steps of `retrain`: look for drift, compare feedback, hear what reviews and people say of alerts,
+train where there is a reason, and score the overrides whose periods are over. The daily job takes the part
+that is cheap: new feedback.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +18,11 @@ from forecasting.drift import DriftReport, detect_drift, reasons_to_retrain
 from forecasting.feedback import known_feedback
 from forecasting.training import TrainingReport
 from forecasting.value_added import OVERALL, score_overrides
+from serving.store.proposals import Kept
+from serving.store.store import Store
 from serving.walk import Walk
 
+FEWEST, WRONG = 10, 0.5  # verdicts since the model learned, and the share of them that is too much
 YEAR = pd.Timedelta(days=365)  # lead times older than this say nothing about today's
 
 
@@ -27,6 +33,7 @@ class Retraining:
     because: why the model was trained again; empty where it stays
     drift: what was checked; None where no model was in force
     feedback_rows: rows of feedback that a model trained now learns from
+    verdicts: what people said of alerts, by outcome
     value_added: of overrides, as `value_added.forecast_value_added`
     report: of the training; None where the model stays
     """
@@ -35,6 +42,7 @@ class Retraining:
     because: tuple[str, ...]
     drift: DriftReport | None
     feedback_rows: int
+    verdicts: dict[str, int]
     value_added: pd.DataFrame
     report: TrainingReport | None
 
@@ -46,6 +54,7 @@ class Retraining:
             "because": list(self.because) or ["nothing: the model is recent, and nothing has changed"],
             "learned_until": None if self.drift is None else self.drift.learned.date().isoformat(),
             "feedback_rows": self.feedback_rows,
+            "verdicts": self.verdicts,
             "drift": [] if self.drift is None else self.drift.checks.round(4).to_dict("records"),
             "value_added": self.value_added.astype(object)
             .where(self.value_added.notna(), None)
@@ -63,7 +72,18 @@ def retrain(walk: Walk, *, force: bool = False) -> Retraining:
     """Train again where the model is due, has drifted or has not seen the feedback; say which.
 
     force: train whatever was found
+    A proposal of a review to train again is a reason, and is settled by the training.
     """
+    store = Store.open(walk.settings.database_url.get_secret_value())
+    try:
+        return _retrain(walk, store, force=force)
+    finally:
+        store.close()
+
+
+def _retrain(walk: Walk, store: Store, *, force: bool) -> Retraining:
+    asked = [one for one in store.proposals.list("proposed") if one.proposal.kind == "retrain"]
+    verdicts = verdicts_known(walk, store)
     kept = walk.kept_model
     drift: DriftReport | None = None
     because: tuple[str, ...] = ("first: no model is in force yet",)
@@ -72,12 +92,65 @@ def retrain(walk: Walk, *, force: bool = False) -> Retraining:
         walk.stage("looking for drift")
         learned, now = pd.Timestamp(kept.as_of), walk.period.end(walk.as_of)
         drift = detect_drift(panel, kept, lead_times_around(walk.tables["supply_orders"], learned, now))
-        because = reasons_to_retrain(drift, kept.about.get("feedback", ""), walk.feedback.digest)
+        because = (
+            *reasons_to_retrain(drift, kept.about.get("feedback", ""), walk.feedback.digest),
+            *(
+                f"review: {one.proposal.column} {one.proposal.segment}: {one.proposal.why['en']}"
+                for one in asked
+            ),
+            *reasons_of_verdicts(verdicts, learned),
+        )
     if force and not because:
         because = ("asked: trained by force",)
     added = _value_added(walk)
-    report = walk.train() if because else None
-    return Retraining(walk.as_of, because, drift, walk.feedback.rows, added, report)
+    report = walk.train(said_of(verdicts, asked)) if because else None
+    if report is not None:
+        at, why = datetime.now(UTC), f"trained again as of {walk.as_of.date()}"
+        for one in asked:
+            store.proposals.decide(one.proposal.proposal_id, "approved", by="retrain", reason=why, at=at)
+    counts = {str(name): int(count) for name, count in verdicts["value"].value_counts().items()}
+    return Retraining(walk.as_of, because, drift, walk.feedback.rows, counts, added, report)
+
+
+def verdicts_known(walk: Walk, store: Store) -> pd.DataFrame:
+    """The last verdict on each alert, as feedback rows: the table's by the as-of date, the store's until now.
+
+    They change no data that a model learns from; they may be a reason to train, and the run names them.
+    """
+    table = walk.tables["feedback"]
+    known = table[(table["kind"] == "verdict") & (table["at"] <= walk.period.end(walk.as_of))]
+    rows = pd.concat([known, store.outcomes.verdicts()], ignore_index=True)
+    rows = rows.assign(at=pd.to_datetime(rows["at"])).sort_values("at", kind="stable")
+    return rows.drop_duplicates("subject", keep="last").reset_index(drop=True)
+
+
+def reasons_of_verdicts(verdicts: pd.DataFrame, learned: pd.Timestamp) -> tuple[str, ...]:
+    """Why what people said of alerts speaks for training again; nothing where it does not.
+
+    >>> said = pd.DataFrame({"value": ["false"] * 7 + ["hit"] * 3, "at": pd.Timestamp("2026-03-02")})
+    >>> reasons_of_verdicts(said, pd.Timestamp("2026-03-01"))
+    ('verdicts: of 10 alerts since it learned, 7 were false or missed by what people say',)
+    >>> reasons_of_verdicts(said, pd.Timestamp("2026-03-03"))
+    ()
+    """
+    since = verdicts[verdicts["at"] > learned]
+    wrong = int(since["value"].isin(["false", "missed"]).sum())
+    if len(since) < FEWEST or wrong <= WRONG * len(since):
+        return ()
+    said = f"of {len(since)} alerts since it learned, {wrong} were false or missed by what people say"
+    return (f"verdicts: {said}",)
+
+
+def said_of(verdicts: pd.DataFrame, asked: Sequence[Kept]) -> pd.DataFrame:
+    """Verdicts and proposals to train again as rows that the run names."""
+    rows = [
+        ("retrain_proposal", one.proposal.proposal_id, one.proposal.segment, one.proposal.why["en"], "review")
+        for one in asked
+    ]
+    told = pd.DataFrame(rows, columns=["kind", "subject", "value", "reason", "author"])
+    moments = [one.made_at.replace(tzinfo=None) for one in asked]
+    parts = [part for part in (verdicts, told.assign(at=pd.to_datetime(moments))) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else told
 
 
 def heed_feedback(walk: Walk) -> None:

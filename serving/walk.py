@@ -42,8 +42,10 @@ from optimization.targets import Defaults, set_targets
 from optimization.thresholds import derive_thresholds
 from optimization.validity import in_force
 from serving.facts import assemble_facts, position_attributes, supplier_facts
+from serving.policies import with_targets
 from serving.settings import Settings
 from serving.sources import blind_positions, source_facts
+from serving.store.targets import known_targets
 
 Stage = Callable[[str], None]
 # Periods ahead that are always forecast, and the most that lead times may ask for.
@@ -86,7 +88,10 @@ class Walk:
     def tables(self) -> dict[str, pd.DataFrame]:
         """All tables as known at the as-of date; what was not loaded is empty."""
         self.stage(f"reading tables as of {self.as_of.date()}")
-        return {name: self.warehouse.read(name, self.as_of) for name in TABLES}
+        found = {name: self.warehouse.read(name, self.as_of) for name in TABLES}
+        approved = known_targets(self.settings.database_url.get_secret_value())
+        found["policies"] = with_targets(found["policies"], approved, self.period.end(self.as_of))
+        return found
 
     @cached_property
     def digest(self) -> str:
@@ -143,14 +148,18 @@ class Walk:
             tables, self.period, self.as_of, horizon, absent, settings.country, settings.hidden
         )
 
-    def train(self) -> TrainingReport:
-        """Fit candidates, judge them, keep the winner in the model registry."""
+    def train(self, said: pd.DataFrame | None = None) -> TrainingReport:
+        """Fit candidates, judge them, keep the winner in the model registry.
+
+        said: what people said beside the feedback table, in its columns; the run names it
+        """
         from forecasting.tracking import recording, registry  # the tracking library takes seconds to import
 
         panel, whose = self.panel, identity(self.settings.workspace)
         self.stage(f"training on {panel.series} series × {panel.length} periods")
         incumbent = registry.recipe_in_force(self.settings.tracking_uri, self.as_of, whose)
-        report = self._with_feedback(train(panel, threads=self.settings.threads, incumbent=incumbent))
+        heard = self._heard(said)
+        report = self._with_feedback(train(panel, threads=self.settings.threads, incumbent=incumbent), heard)
         self.stage("recording the run")
         source = recording.Source(
             data_digest=self.digest,
@@ -160,6 +169,7 @@ class Walk:
             absent=self.warehouse.absent,
             country=self.settings.country,
             hidden=self.settings.hidden,
+            feedback=heard,
         )
         models = self.settings.workspace / "models"
         kept = recording.record(
@@ -205,11 +215,21 @@ class Walk:
         """The feedback that a model trained now learns from."""
         return learned_from(self.tables["feedback"], self.period, self.as_of)
 
-    def _with_feedback(self, report: TrainingReport) -> TrainingReport:
+    def _heard(self, said: pd.DataFrame | None) -> pd.DataFrame:
+        """What people had said by the as-of date: kind, subject, value, reason, author, at."""
+        rows = self.tables["feedback"]
+        rows = rows[rows["at"] <= self.period.end(self.as_of)]
+        parts = [part for part in (rows, said) if part is not None and len(part)]
+        found = pd.concat(parts, ignore_index=True) if parts else rows
+        return found.drop_duplicates(["kind", "subject"], keep="last", ignore_index=True)
+
+    def _with_feedback(self, report: TrainingReport, heard: pd.DataFrame) -> TrainingReport:
         """The report with the feedback that was used, so that new feedback can be told from it later."""
         used = self.feedback
         about = report.model.about | {"feedback": used.digest}
-        parameters = report.parameters | {"feedback": used.digest, "feedback_rows": used.rows}
+        kinds = ", ".join(f"{kind} {count}" for kind, count in heard["kind"].value_counts().items())
+        said = {"feedback": used.digest, "feedback_rows": used.rows, "feedback_kinds": kinds or "none"}
+        parameters = report.parameters | said
         return replace(report, model=replace(report.model, about=about), parameters=parameters)
 
     @cached_property

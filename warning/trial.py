@@ -24,11 +24,15 @@ class Stakes(NamedTuple):
     """What outcomes cost. pace: (n,) units wanted a period; worth: (n,) money lost with each that is not
     sold;
     per_alert: money that looking into a false alert takes.
+    holding: (n,) money per unit and period; target: (n,) service that levels are told for, NaN where they are
+    told for something else. Empty where no target is to be tried.
     """
 
     pace: np.ndarray
     worth: np.ndarray
     per_alert: float
+    holding: np.ndarray = np.empty(0)
+    target: np.ndarray = np.empty(0)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Tuning: changes of the rules that past days speak for, within bounds, for people to approve.
 
 This module owns which changes are tried, what they must prove, and the proposal. A change is the trigger of a
-shortage rule in one segment (by its sensitivity there), or the rule's hysteresis. It is proposed if, over the
-days looked back on, it would have raised fewer false alerts, by more than luck, and missed no more, in their
-earlier and in their later half alike. A segment too small to prove it by itself leans on all others. Where
-the forecast itself is off, a trigger would only cover it up: the segment is sent to retraining.
+shortage rule in one segment (by its sensitivity there), the rule's hysteresis, or a segment's service target.
+A rule's change is proposed if, over the days looked back on, it would have raised fewer false alerts, by more
+than luck, and missed no more, in their earlier and in their later half alike. A segment too small to prove it
+by itself leans on all others. A target is proposed if it would have cost less, by more than luck, in both
+halves. Where the forecast itself is off, either would only cover it up: the segment is sent to retraining.
 """
 
 import hashlib
@@ -15,16 +16,19 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from warning.history import SERIES
 from warning.rules import Rule
 from warning.sweep import Setting
+from warning.target_trial import TARGETS, TargetTrial, Windows, try_target, windows_of
 from warning.trial import Past, Tried, figures, try_settings
 
 Kind = Literal["trigger", "hysteresis", "target", "retrain", "rule"]
 TUNED = ("stockout_risk", "low_stock")
 TRIGGERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of a risk: chances; of low stock: shares of what they are now
 SHARES = (1.0, 2.0, 3.0, 5.0)
+SELECTED = ("sku", "location", "category")  # columns by which policies tell targets
 HYSTERESES = (0.05, 0.1, 0.2, 0.3)
 
 
@@ -39,6 +43,8 @@ class Bounds:
     longer: times the days that alerts were open; more would be the same burden in fewer pieces
     off: share by which demand may differ from the forecast before that is the problem
     beyond: share of windows in which demand may pass the reorder point before that is the problem
+    target: lowest and highest service target
+    step: how far a target may move at once, in standard deviations of demand
     """
 
     trigger: tuple[float, float] = (0.2, 0.9)
@@ -48,6 +54,8 @@ class Bounds:
     longer: float = 1.1
     off: float = 0.25
     beyond: float = 0.2
+    target: tuple[float, float] = (0.8, 0.99)
+    step: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,8 @@ def propose(past: Past, column: str, bounds: Bounds | None = None) -> list[Propo
         if rule.kind in TUNED:
             found += _triggers(rule, column, wanted, now, past, bounds)
             found += _hysteresis(rule, now, past, bounds)
+    if column in SELECTED and len(past.stakes.target):
+        found += _targets(column, wanted, past, bounds)
     return sorted(found, key=lambda one: one.then.get("false", 0.0) - one.now.get("false", 0.0))
 
 
@@ -139,21 +149,15 @@ def demand_errors(past: Past) -> pd.DataFrame:
         windows:
     how many, one after the other in each series.
     """
-    history, readings = past.history, past.readings
-    first = history.column(pd.Series(readings.dates))
-    interval = history.lead + history.review
-    rows = []
-    for row in range(len(history.keys)):
-        total = np.concatenate([[0.0], np.cumsum(history.wanted[row])])
-        free = -1
-        for t, now in enumerate(first):
-            end = now + interval[row]
-            if now < free or end >= history.periods or not readings.mean[row, t] > 0:
-                continue
-            asked = total[end + 1] - total[now + 1]
-            rows.append((past.segments[row], asked, readings.mean[row, t], readings.point[row, t]))
-            free = end + 1
-    table = pd.DataFrame(rows, columns=["segment", "asked", "mean", "point"]).dropna()
+    found = windows_of(past)
+    table = pd.DataFrame(
+        {
+            "segment": past.segments[found.row],
+            "asked": found.asked,
+            "mean": found.mean,
+            "point": found.point,
+        }
+    )
     by = table.assign(beyond=table["asked"] > table["point"]).groupby("segment")
     sums = by[["asked", "mean"]].sum()
     return pd.DataFrame(
@@ -208,6 +212,72 @@ def _hysteresis(rule: Rule, now: Tried, past: Past, bounds: Bounds) -> list[Prop
         return []
     values = {"hysteresis": best}, {"hysteresis": rule.hysteresis}
     return [_proposal("hysteresis", ("", ""), rule.name, values, tried[best], past)]
+
+
+def _targets(column: str, wanted: list[str], past: Past, bounds: Bounds) -> list[Proposal]:
+    """Another service target for each segment whose series share one."""
+    every = windows_of(past)
+    found = []
+    for segment in wanted:
+        told = np.unique(past.stakes.target[past.segments == segment])
+        mine = past.segments[every.row] == segment
+        if len(told) != 1 or np.isnan(told[0]) or mine.sum() < bounds.least:
+            continue
+        windows, now = Windows(*(part[mine] for part in every)), float(told[0])
+        trials = {one: try_target(windows, past, now, one) for one in (now, *_near(now, bounds))}
+        best = min(trials, key=lambda one: trials[one].cost.sum())
+        if best != now and _is_cheaper(trials[now], trials[best], windows, bounds):
+            found.append(_target_proposal(column, segment, (now, best), trials, past))
+    return found
+
+
+def _near(now: float, bounds: Bounds) -> list[float]:
+    """Targets to try: within the bounds, and no further than a step from the one there is."""
+    low, high = bounds.target
+    return [
+        one
+        for one in TARGETS
+        if low <= one <= high and one != now and abs(ndtri(one) - ndtri(now)) <= bounds.step
+    ]
+
+
+def _is_cheaper(now: TargetTrial, then: TargetTrial, windows: Windows, bounds: Bounds) -> bool:
+    """Whether a target costs less, by so many standard errors over series, and in neither half more."""
+    saved = now.cost - then.cost
+    middle = np.median(windows.first)
+    if saved[windows.first <= middle].sum() < 0 or saved[windows.first > middle].sum() < 0:
+        return False
+    by_series = np.bincount(windows.row, weights=saved)
+    return bool(saved.sum() > bounds.sure * np.sqrt((by_series**2).sum()) > 0)
+
+
+def _target_proposal(
+    column: str,
+    segment: str,
+    values: tuple[float, float],
+    trials: Mapping[float, TargetTrial],
+    past: Past,
+) -> Proposal:
+    mine = past.segments == segment
+    now, then = (
+        {
+            "windows": float(len(trials[value].cost)),
+            "short": round(float(trials[value].short.mean()), 4),
+            "left": round(float(trials[value].left.mean()), 2),
+            "cost": round(float(trials[value].cost.mean() * mine.sum()), 2),
+        }
+        for value in values
+    )
+    said = {
+        "en": f"over {now['windows']:.0f} windows of lead time and review {then['short']:.1%} instead of "
+        f"{now['short']:.1%} were short, {then['left']:,.1f} instead of {now['left']:,.1f} units were left, "
+        f"at {then['cost']:,.0f} instead of {now['cost']:,.0f} of cost a period",
+        "zh": f"{now['windows']:.0f} 个提前期加补货周期窗口：断货 {now['short']:.1%} → {then['short']:.1%}，"
+        f"剩余 {now['left']:,.1f} → {then['left']:,.1f} 件，"
+        f"每期成本 {now['cost']:,.0f} → {then['cost']:,.0f}",
+    }
+    change, undo = {"target": values[1]}, {"target": values[0]}
+    return Proposal("target", column, segment, "", change, undo, now, then, said)
 
 
 def _best(tried: Mapping[float, tuple[Tried, Tried]], past: Past, bounds: Bounds) -> float | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import mlflow
 import mlflow.pyfunc
+import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.entities.logged_model import LoggedModel
 from mlflow.models import Model
@@ -41,6 +42,7 @@ class Source:
     workspace: name of whose model it is, where several share a server
     look_ahead: made for one longer look ahead than the workspace needs; others do not find it
     absent, country, hidden: how the data were read, as `frames.Reading`
+    feedback: rows of people's words that it learned from, or that asked for it; kept as feedback.csv
     """
 
     data_digest: str
@@ -50,6 +52,7 @@ class Source:
     absent: str = "zero"
     country: str | None = None
     hidden: str = "mask"
+    feedback: pd.DataFrame | None = None
 
 
 def record(
@@ -81,6 +84,8 @@ def record(
             with _run(client, experiment, trial.name, own | _role(trial, report)) as nested:
                 _log_trial(client, nested, report, trial, panel, files / "trials" / trial.name)
                 _log_data(client, nested, panel, source)
+        if source.feedback is not None and len(source.feedback):
+            source.feedback.to_csv(files / "trials" / report.trials[0].name / "feedback.csv", index=False)
         _log_training(client, run, report, known, files / "trials" / report.trials[0].name)
         _log_data(client, run, panel, source)
         logged = _log_model(client, experiment, run, panel, source, files)

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ingestion.errors import Problem
-from serving.api import alert_routes, approvals, rule_routes, watch_routes, what_if
+from serving.api import alert_routes, approvals, review_routes, rule_routes, watch_routes, what_if
 from serving.api.edge import Edge, log_requests, names_of
 from serving.api.health import make_health
 from serving.api.metrics import Metrics
@@ -34,6 +34,7 @@ TAGS = [
     {"name": "stock", "description": "Levels, risk and what to order."},
     {"name": "alerts", "description": "What needs a person."},
     {"name": "rules", "description": "What is watched, and what nobody wants to hear of."},
+    {"name": "reviews", "description": "What came of it, and what to change."},
     {"name": "operation", "description": "For those who run the service."},
 ]
 
@@ -71,6 +72,7 @@ def create_app(
     app.include_router(watch_routes.router)
     app.include_router(rule_routes.router)
     app.include_router(alert_routes.router)
+    app.include_router(review_routes.router)
     app.include_router(approvals.router)
     app.include_router(make_health(store, metrics))
     Pages(frame, results, standby, settings.desk).install(app)

@@ -91,7 +91,7 @@ class AlertFilter:
     state: unresolved, all, or one state of an alert's life
     text: part of a sku, location, title or item name, in any case
     attention: now (brought to its owner), queued or silenced
-    owner: who answers for it
+    owner: who answers for it; supplier: who delivers, "" where nobody is known
     """
 
     sku: str | None = None
@@ -102,6 +102,7 @@ class AlertFilter:
     text: str | None = None
     attention: str | None = None
     owner: str | None = None
+    supplier: str | None = None
 
 
 def apply(connection: Connection, decision: Decision, at: datetime, desk: Desk) -> Applied:
@@ -261,6 +262,19 @@ def distribution(connection: Connection) -> pd.DataFrame:
     )
 
 
+def together(connection: Connection, limit: int) -> pd.DataFrame:
+    """location, supplier, alerts, money_at_risk of what is brought to its owners, where there are several."""
+    keys = [alerts.c.location, alerts.c.supplier]
+    count = func.count().label("alerts")
+    money = func.coalesce(func.sum(alerts.c.money_at_risk), 0.0).label("money_at_risk")
+    mine = (UNRESOLVED, alerts.c.attention == worklist.NOW, func.coalesce(alerts.c.supplier, "") != "")
+    query = select(*keys, count, money).where(*mine).group_by(*keys).having(func.count() > 1)
+    rows = connection.execute(query.order_by(money.desc(), *keys).limit(limit)).fetchall()
+    return pd.DataFrame(
+        [tuple(row) for row in rows], columns=["location", "supplier", "alerts", "money_at_risk"]
+    )
+
+
 def _order(connection: Connection) -> list[ColumnElement[Any]]:
     """Keys of the worklist, all ascending, as `warning.alerts.rank` sorts: what is unknown comes last."""
     severity = case({tier: -place for place, tier in enumerate(TIERS)}, value=alerts.c.tier)
@@ -296,6 +310,8 @@ def _conditions(chosen: AlertFilter) -> list[ColumnElement[bool]]:
     names = ("sku", "location", "tier", "rule", "attention", "owner")
     equal = {name: getattr(chosen, name) for name in names}
     conditions = [alerts.c[name] == value for name, value in equal.items() if value is not None]
+    if chosen.supplier is not None:
+        conditions.append(func.coalesce(alerts.c.supplier, "") == chosen.supplier)
     if chosen.state == "unresolved":
         conditions.append(UNRESOLVED)
     elif chosen.state != "all":

@@ -437,3 +437,14 @@ proposals = Table(
     Column("decided_at", Moment),
     *_words("decided_by", "reason"),
 )
+
+# Service targets that were approved; of one segment the last one to begin holds.
+targets = Table(
+    "targets",
+    metadata,
+    Column("target_id", Integer, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("column", "segment", "author", "reason")),
+    Column("target", Double, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+)

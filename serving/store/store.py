@@ -26,6 +26,7 @@ from serving.store.schema import alerts, orders, positions, thresholds
 from serving.store.silences import Silences
 from serving.store.snapshots import Snapshot
 from serving.store.standing import Standing
+from serving.store.targets import Targets
 from warning.engine import Decision
 from warning.facts import complete_all
 from warning.routing import Desk
@@ -220,6 +221,11 @@ class Store:
         return Proposals(self._engine)
 
     @property
+    def targets(self) -> Targets:
+        """Service targets that were approved."""
+        return Targets(self._engine)
+
+    @property
     def silences(self) -> Silences:
         """Who wants quiet about what."""
         return Silences(self._engine)
@@ -244,6 +250,11 @@ class Store:
         with reading(self._engine) as connection:
             found = snapshots.current(connection)
             return alert_rows.page(connection, found.snapshot_id if found else None, chosen, limit, cursor)
+
+    def together(self, limit: int) -> pd.DataFrame:
+        """The groups of several alerts at one place from one supplier, the most money at risk first."""
+        with reading(self._engine) as connection:
+            return alert_rows.together(connection, limit)
 
     def alert(self, alert_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """One alert (a frame of one row) and its events, oldest first; Missing where there is none."""

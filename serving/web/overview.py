@@ -14,7 +14,7 @@ from serving.web.words import Words
 from warning.rules import TIERS
 from warning.worklist import NOW, QUEUED, SILENCED
 
-ROWS = 25
+ROWS, GROUPS = 25, 8
 SHARES = (
     "stockout_risk",
     "low_stock",
@@ -26,7 +26,8 @@ SHARES = (
 )
 DAYS = ("stale_data", "late_inbound", "dead_stock", "slow_stock")
 WORST_FIRST = tuple(reversed(TIERS))
-FILTERS = ("q", "tier", "location", "rule", "owner", "attention")  # of the worklist, as addresses name them
+# Filters of the worklist, as addresses name them.
+FILTERS = ("q", "tier", "location", "rule", "owner", "supplier", "attention")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,14 @@ def lines(
     """A page of the worklist, what asks for the next page, and how many alerts there are in all."""
     page = store.alerts(chosen, ROWS, cursor)
     return [line(row, words) for row in to_records(page.rows)], page.next_cursor, page.total
+
+
+def together(store: Store) -> list[dict[str, Any]]:
+    """What one call or order settles, the most money first; each with the address of its list."""
+    return [
+        {**row, "url": "/?" + urlencode({name: row[name] for name in ("location", "supplier")})}
+        for row in to_records(store.together(GROUPS))
+    ]
 
 
 def line(row: Mapping[str, Any], words: Words) -> Line:

@@ -66,6 +66,7 @@ class Pages:
             is_first=cursor is None,
             rules=sorted(found.distribution["rule"].unique()),
             owners=tuple(self._desk.owners),
+            together=[] if is_htmx(request) else work.together(self._store),
             who=who(request),
             snoozes=SNOOZES,
             silences=SILENCES,

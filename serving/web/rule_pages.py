@@ -138,8 +138,7 @@ class RulePages:
             if what == "propose":
                 propose_change(self._store, known.get(name), entry, by=said.by, reason=said.reason, at=now)
                 return onward(form, "/review")
-            begins = date.fromisoformat(form["valid_from"]) if form["valid_from"] else day
-            book.save([entry], begins, now, author=said.by, reason=said.reason)
+            book.save([entry], _begins(form, day), now, author=said.by, reason=said.reason)
         except Problem as problem:
             tried = Tried(None, problem=str(problem))
             kept = known.get(name)
@@ -225,6 +224,14 @@ class RulePages:
 
     def _day(self) -> date:
         return business_date(self._settings, self._store)
+
+
+def _begins(form: Form, day: date) -> date:
+    """From which date a form's rule holds; the business date where it does not say."""
+    try:
+        return date.fromisoformat(form["valid_from"]) if form["valid_from"] else day
+    except ValueError:
+        raise Problem(f"a rule holds from a date, got {form['valid_from']!r}; write 2026-12-31") from None
 
 
 def _typed(view: Any, form: Form | None) -> Mapping[str, Any]:

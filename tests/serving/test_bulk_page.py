@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from fastapi.testclient import TestClient
@@ -107,3 +108,18 @@ def test_the_same_over_http_once_per_key(web: TestClient, new_shop: Any) -> None
     assert {one["status"] for one in again["refused"]} == {404, 409}
     assert web.post("/v1/alerts:respond", json=ask | {"do": "dance"}).status_code == 422
     assert web.post("/v1/alerts:respond", json=ask | {"do": "snooze"}).json()["done"] == []
+
+
+def test_what_one_order_settles_is_one_click_away(web: TestClient, new_shop: Any) -> None:
+    opened = new_shop.decision.opened
+    counts = opened[opened["supplier"].fillna("") != ""].groupby(["location", "supplier"]).size()
+    page = web.get("/").text
+    links = re.findall(r'<a href="(/\?location=[^"]*supplier=[^"]*)"', page)
+    assert len(links) == min((counts > 1).sum(), 8) > 0
+    address = html.unescape(links[0])
+    place = dict(parse_qsl(address.removeprefix("/?")))
+    mine = picked(web.get(address).text)
+    assert len(mine) == counts[(place["location"], place["supplier"])] > 1
+    rows = opened.set_index("alert_id").loc[mine]
+    assert set(rows["location"]) == {place["location"]}
+    assert set(rows["supplier"]) == {place["supplier"]}

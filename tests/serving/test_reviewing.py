@@ -163,6 +163,33 @@ def test_approving_makes_a_version_and_rolling_back_another(settings):
     store.close()
 
 
+def test_an_approved_target_moves_the_levels_until_it_is_rolled_back(settings):
+    store = open_store(settings)
+    category = str(Walk(settings).tables["items"]["category"].iloc[0])
+    change, undo, said = {"target": 0.8}, {"target": 0.95}, {"en": "too much was left", "zh": "剩余过多"}
+    one = Proposal("target", "category", category, "", change, undo, {"cost": 9}, {"cost": 3}, said)
+    store.proposals.offer([one], AT)
+    before = Walk(settings).targets
+    mine = (Walk(settings).supply["category"] == category).to_numpy()
+    run, where = CliRunner(), ["--by", "Mei", "--json", "--workspace", str(settings.workspace)]
+    assert run.invoke(app, ["review", "approve", one.proposal_id, *where]).exit_code == 0
+    after = Walk(settings).targets
+    assert set(after["target"][mine]) == {0.8}
+    assert after[~mine].equals(before[~mine])
+    assert after[["holding_cost", "shortage_cost", "unmet"]].equals(
+        before[["holding_cost", "shortage_cost", "unmet"]]
+    )
+    # What was decided later is not known on an earlier day, whatever day its levels are for.
+    earlier = Walk(settings, LAST - pd.Timedelta(days=7))
+    assert set(earlier.targets_on(LAST + pd.Timedelta(days=9))["target"]) == {0.95}
+    assert run.invoke(app, ["review", "rollback", one.proposal_id, *where]).exit_code == 0
+    assert Walk(settings).targets["target"].equals(before["target"])
+    kept = store.targets.list()
+    assert kept["target"].tolist() == [0.8, 0.95]
+    assert set(kept["author"]) == {"Mei"}
+    store.close()
+
+
 def test_the_command_writes_the_report_and_the_figures(settings, tmp_path: Path):
     out = tmp_path / "april.html"
     where = ["--workspace", str(settings.workspace), "--as-of", str(LAST.date())]

@@ -16,6 +16,7 @@ from serving.web.forms import Form
 from serving.web.rules import entry_in, view_of
 from warning.rulebook import changed, spec_of
 from warning.rules import Rule, default_rules
+from warning.tuning import Proposal
 
 HERE = "http://127.0.0.1:8000"
 
@@ -108,6 +109,7 @@ def test_a_change_is_tried_saved_with_a_reason_and_rolled_back(web: TestClient, 
         refused = send(web, rule, do="save", tier_notice="70", tier_warning="", **missing)
         assert refused.status_code == 400
         assert 'value="70"' in refused.text
+    assert send(web, rule, do="save", valid_from="soon", by="ann", reason="r").status_code == 400
     saved = send(web, rule, do="save", tier_notice="70", tier_warning="", by="ann", reason="too many")
     assert (saved.status_code, saved.headers["location"]) == (303, "/rules/overstock")
     told = web.get("/v1/rules/overstock").json()
@@ -156,6 +158,33 @@ def test_a_colleagues_proposal_is_approved_and_rolled_back(web: TestClient, new_
     where = f"/proposals/{other.proposal.proposal_id}"
     web.post(where, data={"do": "declined", **said}, headers={"Origin": HERE})
     assert new_shop.store.proposals.get(other.proposal.proposal_id).state == "declined"
+
+
+def test_a_month_and_its_proposals_are_told_on_the_page_and_over_http(web: TestClient, new_shop: Any) -> None:
+    outcomes = new_shop.store.outcomes
+    assert "No month has been reviewed yet." in web.get("/review").text
+    outcomes.review("2026-01", {"false_rate": 0.30, "days_of_cover": 20.0}, new_shop.at)
+    outcomes.review("2026-02", {"false_rate": 0.18, "days_of_cover": None}, new_shop.at)
+    page = text_of(web.get("/review").text)
+    assert "Monthly review 2026-02" in page
+    assert "18.0% 30.0% better" in page
+    assert "Monthly review 2026-01" in text_of(web.get("/review?month=2026-01").text)
+    assert web.get("/v1/reviews").json()["data"] == ["2026-02", "2026-01"]
+    told = web.get("/v1/reviews/2026-02").json()
+    assert (told["kpis"]["false_rate"], told["before"]["false_rate"]) == (0.18, 0.30)
+    assert web.get("/v1/reviews/2026-03").status_code == 404
+    change, undo, why = {"target": 0.9}, {"target": 0.95}, {"en": "too much was left", "zh": "剩余过多"}
+    one = Proposal("target", "category", "Dairy", "", change, undo, {"cost": 9.0}, {"cost": 3.0}, why)
+    new_shop.store.proposals.offer([one], new_shop.at)
+    assert "target 0.95 → target 0.9" in text_of(web.get("/review").text)
+    (row,) = web.get("/v1/proposals?state=proposed").json()["data"]
+    assert (row["proposal_id"], row["now"], row["then"]) == (one.proposal_id, {"cost": 9.0}, {"cost": 3.0})
+    where, said = f"/v1/proposals/{one.proposal_id}", {"by": "boss", "reason": "agreed"}
+    assert web.post(f"{where}:approve", json=said).json()["state"] == "approved"
+    assert web.post(f"{where}:decline", json=said).status_code == 400
+    assert web.post(f"{where}:rollback", json={"by": ""}).status_code == 422
+    assert web.post(f"{where}:rollback", json=said).json()["state"] == "rolled_back"
+    assert new_shop.store.targets.list()["target"].tolist() == [0.9, 0.95]
 
 
 def test_a_new_rule_begins_in_shadow(web: TestClient) -> None:

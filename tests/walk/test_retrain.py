@@ -1,15 +1,19 @@
 """`forestock retrain`: what makes a model learn again, said in words, and what overrides were worth."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.tracking import MlflowClient
 
 from forecasting.feedback import learned_from
 from serving.retraining import lead_times_around
 from serving.settings import read_settings
+from serving.store.store import Store
 from serving.walk import Walk
+from warning.tuning import Proposal
 
 pytestmark = pytest.mark.walk
 DATES = pd.date_range("2024-01-01", periods=120)
@@ -113,3 +117,34 @@ def test_lead_times_are_told_apart_by_when_they_came() -> None:
     before, since = lead_times_around(orders, pd.Timestamp("2024-03-01"), pd.Timestamp("2024-03-31"))
     assert before.tolist() == [7.0]
     assert since.tolist() == [14.0]
+
+
+def test_a_review_and_verdicts_are_heard_and_the_run_names_them(forestock, tmp_path: Path) -> None:
+    there = ["--workspace", tmp_path / "workspace"]
+    correction = ("demand_correction", "s5@x@2024-03-20", "500", "2024-03-30")
+    said = [("verdict", f"alert{k}", "false" if k < 7 else "hit", "2024-03-30") for k in range(10)]
+    late = ("verdict", "later", "false", "2024-05-01")  # nobody knew it then
+    forestock("load", write(tmp_path / "tables", correction, *said, late, until=90), *there)
+    settings = read_settings(workspace=tmp_path / "workspace")
+    store = Store.open(settings.database_url.get_secret_value())
+    why = {"en": "demand was +60% off the forecast", "zh": "偏差 60%"}
+    asked = Proposal("retrain", "category", "dairy", "", {}, {}, {}, {}, why)
+    first = forestock("retrain", *there, "--json").summary
+    assert first["verdicts"] == {"false": 7, "hit": 3}
+    store.proposals.offer([asked], datetime(2024, 3, 31, tzinfo=UTC))
+    heard = forestock("retrain", *there, "--json").summary
+    assert [reason.split(":")[0] for reason in heard["because"]] == ["review"]
+    assert "+60% off" in heard["because"][0]
+    assert store.proposals.get(asked.proposal_id).state == "approved"
+    store.close()
+    assert not forestock("retrain", *there, "--json").summary["retrained"]
+    client = MlflowClient(settings.tracking_uri)
+    experiment = client.get_experiment_by_name("forestock")
+    runs = client.search_runs(
+        [experiment.experiment_id], "tags.kind = 'training'", order_by=["start_time DESC"]
+    )
+    kinds = runs[0].data.params["feedback_kinds"]
+    assert set(kinds.split(", ")) == {"verdict 10", "demand_correction 1", "retrain_proposal 1"}
+    rows = pd.read_csv(client.download_artifacts(runs[0].info.run_id, "feedback.csv"))
+    assert set(rows["kind"]) == {"verdict", "demand_correction", "retrain_proposal"}
+    assert "later" not in set(rows["subject"])

@@ -14,6 +14,7 @@ from warning.rerun import Day
 from warning.rulebook import changed
 from warning.rules import Rule
 from warning.sweep import read
+from warning.target_trial import try_target, windows_of
 from warning.trial import Past, Stakes, figures, try_settings
 from warning.tuning import Bounds, Proposal, demand_errors, entry_of, factors_of, propose, retrain
 
@@ -193,3 +194,65 @@ def test_a_wavering_chance_gets_more_hysteresis():
     assert found[0].undo == {"hysteresis": 0.1}
     assert found[0].then["open"] <= 1.1 * found[0].now["open"]
     assert entry_of(found[0], RISK) == {"name": "stockout_risk", **found[0].change}
+
+
+def held(past: Past, *, worth: float, wanted: np.ndarray | None = None, above: float | None = None) -> Past:
+    """The same past, held for a service of 95 %, where a unit costs 1 a period to hold and `worth` to miss.
+
+    above: units by which the reorder point lies above expected demand
+    """
+    history = past.history if wanted is None else replace(past.history, wanted=wanted)
+    readings = past.readings if above is None else replace(past.readings, point=past.readings.mean + above)
+    each = np.full(ROWS, 1.0)
+    return replace(
+        past, history=history, readings=readings, stakes=Stakes(each, each * worth, 5.0, each, each * 0.95)
+    )
+
+
+def targets(past: Past, **bounds: float) -> list[Proposal]:
+    return [one for one in propose(past, "category", Bounds(**bounds)) if one.kind == "target"]
+
+
+def test_what_a_target_costs_agrees_with_a_plain_loop(past: Past):
+    rng = np.random.default_rng(3)
+    mine = held(past, worth=7.0, wanted=rng.poisson(1.0, (ROWS, DAYS)).astype(float), above=1.5)
+    windows = windows_of(mine)
+    tried = try_target(windows, mine, 0.95, 0.9)
+    for k in range(0, len(windows.row), 17):
+        begin = windows.first[k] + 1
+        asked = sum(mine.history.wanted[windows.row[k], begin : begin + LEAD + REVIEW])
+        level = windows.mean[k] + 1.5 * 1.2816 / 1.6449
+        cost = max(level - asked, 0.0) + 7.0 / REVIEW * max(asked - level, 0.0)
+        assert tried.cost[k] == pytest.approx(cost, abs=1e-3)
+        assert tried.short[k] == (asked > level)
+
+
+def test_stock_that_nobody_needed_speaks_for_a_lower_target(past: Past):
+    """Demand never varies, and six units above it were held: .9 is as low as one step goes."""
+    found = targets(held(past, worth=10.0))
+    assert {(one.segment, one.rule, one.change["target"]) for one in found} == {
+        ("noisy", "", 0.9),
+        ("sound", "", 0.9),
+    }
+    for one in found:
+        assert one.now["cost"] == pytest.approx(6.0 * ROWS / 2)
+        assert one.then["cost"] == pytest.approx(6.0 * 1.2816 / 1.6449 * ROWS / 2, abs=0.01)
+        assert one.undo == {"target": 0.95}
+        assert "4.7 instead of 6.0 units were left" in one.why["en"]
+
+
+def test_shortages_that_cost_more_than_stock_speak_for_a_higher_target(past: Past):
+    wanted = np.random.default_rng(3).poisson(1.0, (ROWS, DAYS)).astype(float)
+    dear = held(past, worth=500.0, wanted=wanted, above=0.5)
+    assert {one.change["target"] for one in targets(dear, beyond=0.9)} == {0.98}
+    # A forecast that is passed that often is itself the problem.
+    assert targets(dear) == []
+    assert targets(held(past, worth=500.0, wanted=wanted, above=0.5), beyond=0.9, least=10_000) == []
+
+
+def test_segments_without_one_target_are_left_alone(past: Past):
+    mine = held(past, worth=10.0)
+    mixed = np.where(np.arange(ROWS) < 4, 0.9, 0.95)
+    assert targets(replace(mine, stakes=mine.stakes._replace(target=mixed))) == []
+    assert targets(replace(mine, stakes=mine.stakes._replace(target=np.full(ROWS, np.nan)))) == []
+    assert [one for one in propose(mine, "supplier") if one.kind == "target"] == []
