@@ -15,6 +15,7 @@ from forecasting.cells import PAIR
 from forecasting.models import DemandModel
 from forecasting.panel import build_panel
 from ingestion.errors import Problem, UsageProblem
+from ingestion.parsing import as_dates
 from ingestion.periods import Period
 
 SUMS = {"day": (7, 14, 28), "week": (1, 2, 4), "month": (1, 2, 3)}  # horizons told where none are asked
@@ -140,7 +141,11 @@ def _texts(column: pd.Series) -> pd.Series:
 
 
 def _dates(column: pd.Series) -> pd.Series:
-    return pd.to_datetime(column).dt.normalize()
+    dates = as_dates(column)
+    odd = column[dates.isna() & column.notna()]
+    if len(odd):
+        raise ValueError(f"got {odd.iloc[0]!r}, which is none for certain: write it as 2024-12-31")
+    return dates
 
 
 def _numbers(column: pd.Series) -> pd.Series:

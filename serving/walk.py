@@ -8,13 +8,13 @@ import logging
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
+from forecasting.code import code_version
 from forecasting.cumulative import CumulativeDemand
 from forecasting.drift import is_due
 from forecasting.feedback import Learned, apply_feedback, learned_from
@@ -163,7 +163,7 @@ class Walk:
         self.stage("recording the run")
         source = recording.Source(
             data_digest=self.digest,
-            code_version=version("forestock"),
+            code_version=code_version(),
             workspace=whose,
             look_ahead=self.looks_ahead,
             absent=self.warehouse.absent,

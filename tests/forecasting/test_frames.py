@@ -135,6 +135,10 @@ def test_frames_that_cannot_be_read_are_refused(model, frame):
         (frame.drop(columns=["quantity"]), "without quantity"),
         (frame.iloc[:0], "got 0 rows"),
         (frame.assign(date="soon"), "'date' must hold dates"),
+        (
+            frame.assign(date="03/04/2024"),
+            "'date' must hold dates, got '03/04/2024', which is none for certain",
+        ),
         (frame.assign(price="dear"), "'price' must hold numbers"),
         (frame.assign(quantity=np.nan), "every quantity in it is missing"),
     ):
