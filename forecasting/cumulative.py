@@ -140,6 +140,18 @@ def monotone(quantiles: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(np.maximum(np.sort(quantiles, axis=2), 0.0), axis=1)
 
 
+def in_units(quantiles: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """(n, H, levels) units, the nearest whole ones where whole, (n,): whole units add up to whole sums.
+
+    Nearest, for what lies between two sums estimates one of them: pinball loss is least at a whole sum, and
+    rounding up would hold half a unit too much.
+
+    >>> in_units(np.array([[[0.4, 1.5]], [[0.4, 1.5]]]), np.array([True, False])).tolist()
+    [[[0.0, 2.0]], [[0.4, 1.5]]]
+    """
+    return np.where(whole[:, None, None], np.floor(quantiles + np.float32(0.5)), quantiles)
+
+
 @njit(cache=True, nogil=True)
 def _quantiles(levels: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     out = np.empty((rows.shape[0], rows.shape[1], len(wanted)))

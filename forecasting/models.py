@@ -14,7 +14,7 @@ import numpy as np
 
 from forecasting.baselines import Baseline
 from forecasting.calibration import Calibration, read_calibration
-from forecasting.cumulative import LEVELS, CumulativeDemand, monotone
+from forecasting.cumulative import LEVELS, CumulativeDemand, in_units, monotone
 from forecasting.ensemble import SEGMENTS, Ensemble, Member
 from forecasting.fallback import pooled_rows
 from forecasting.forecaster import Fitted, Prediction, knots
@@ -91,7 +91,7 @@ class DemandModel:
             keys=panel.keys.iloc[asked].reset_index(drop=True),
             as_of=panel.as_of,
             period=panel.period,
-            quantiles=monotone(quantiles),
+            quantiles=in_units(monotone(quantiles), panel.whole[asked]),
             mean=np.maximum.accumulate(mean, axis=1),
             levels=LEVELS,
             correlation=self.calibration.correlation,

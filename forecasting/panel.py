@@ -108,6 +108,13 @@ class Panel:
         """(n, T) bool, where demand is known."""
         return np.isfinite(self.quantity)
 
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """(n,) bool, whether a series is sold in whole units; without any sale, whether all others are."""
+        told = np.isfinite(self.sold)
+        parts = (told & (self.sold != np.round(self.sold))).any(axis=1)
+        return np.where(told.any(axis=1), ~parts, not parts.any())
+
     @property
     def dates(self) -> pd.DatetimeIndex:
         """First dates of the T + H periods."""

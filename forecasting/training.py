@@ -16,7 +16,7 @@ import pandas as pd
 from forecasting.backtest import Folds, build_folds, losses, score, truth_of
 from forecasting.baselines import KINDS, Baseline
 from forecasting.calibration import Calibration, calibrate
-from forecasting.cumulative import LEVELS
+from forecasting.cumulative import LEVELS, in_units
 from forecasting.ensemble import NAME as ENSEMBLE
 from forecasting.ensemble import Ensemble, Member, blend, choose_weights, segments_of
 from forecasting.forecaster import Fitted, Forecaster, Prediction
@@ -199,8 +199,9 @@ def _judged(
     importance: pd.Series,
 ) -> Trial:
     """The record of what was said about the folds: (m, g) means, (m, g, LEVELS) quantiles, seconds."""
-    mean, quantiles, seconds = said
+    mean, raw, seconds = said
     folds = run.folds
+    quantiles = in_units(raw, run.panel.whole[folds.series])
     return Trial(
         name=name,
         plain=name in KINDS,

@@ -87,6 +87,18 @@ def test_odd_series_get_sound_distributions(forecaster, shop):
     assert demand.mean[at["later"], -1] > 0
 
 
+def test_whole_units_add_up_to_whole_sums(shop):
+    """What is sold in parts keeps its parts."""
+    tables = shop()
+    demand = tables["demand"].assign(quantity=tables["demand"]["quantity"].round())
+    for weighed in (None, demand["sku"].iloc[0]):
+        told = demand.assign(quantity=demand["quantity"] + 0.25 * (demand["sku"] == weighed))
+        panel = build_panel(tables | {"demand": told}, DAY, demand["date"].max(), 28)
+        quantiles = fit(Baseline("sba"), panel).predict(panel, 28).quantiles
+        whole = (quantiles == np.round(quantiles)).all(axis=(1, 2))
+        assert whole.tolist() == (panel.keys["sku"] != weighed).tolist()
+
+
 @every_model
 def test_nothing_after_the_as_of_date_changes_a_byte(forecaster, shop):
     tables = shop()
