@@ -9,7 +9,9 @@ import os
 import sys
 import tempfile
 import traceback
+from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -32,7 +34,6 @@ from serving.cli.show import words
 
 app = typer.Typer(
     name="forestock",
-    help="Inventory early warning: demand, dynamic thresholds, stockout risk and graded alerts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,6 +43,21 @@ for room in (data, model, retrain, runs, stock, proof, service):
         app.command()(command)
 for group in (alerts, notify, review, rules, silences):
     app.add_typer(group.app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"forestock {version('forestock')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Inventory early warning: demand, dynamic thresholds, stockout risk and graded alerts."""
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What `forestock load` says to the person who typed it."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -42,3 +43,9 @@ def test_a_section_in_brackets_is_shown_as_it_is_and_numbers_as_people_write_the
     assert "demand cashier" in said
     assert "{'" not in said
     assert "unchanged              no" in said
+
+
+def test_the_command_says_its_version() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.output) == (0, f"forestock {version('forestock')}\n")
+    assert "Inventory early warning" in CliRunner().invoke(app, ["--help"]).output
