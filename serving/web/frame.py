@@ -94,6 +94,7 @@ class Frame:
             request_id=request.state.request_id,
             fresh=None,
             title=f"error.{status}" if status in (404, 409, 503) else "error.other",
+            known=status == 404,
         )
 
 

@@ -206,7 +206,11 @@ def test_what_is_not_there_is_a_page_with_a_way_out(web: TestClient, url: str) -
     assert answer.headers["content-type"].startswith("text/html")
     assert "Not found" in answer.text
     assert 'href="/"' in answer.text
-    assert "未找到" in web.get(url, headers={"Accept-Language": "zh"}).text
+    assert "look for it in the overview" in answer.text
+    assert "/v1/" not in answer.text.partition("<main")[2].partition("</main>")[0]  # planners ask no API
+    chinese = web.get(url, headers={"Accept-Language": "zh"}).text
+    assert "未找到" in chinese
+    assert "请在总览中查找" in chinese
 
 
 def test_a_cursor_that_is_none_is_a_page_too(web: TestClient) -> None:
