@@ -133,6 +133,8 @@ def headline(row: Mapping[str, Any], words: Words) -> str:
     kind, measure = row.get("kind"), row.get("measure")
     if kind in ("out_of_stock", "no_position", "abnormal_demand"):
         return words(f"headline.{kind}")
+    if kind == "low_stock" and measure is not None and measure > 1:
+        return words("headline.gone")  # projected stock alone can fall below nothing
     if kind in SHARES and measure is not None:
         return words(f"headline.{kind}", share=words.percent(measure))
     if kind in DAYS and measure is not None:

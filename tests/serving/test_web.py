@@ -82,6 +82,15 @@ def test_the_overview_shows_the_worst_with_its_numbers(web: TestClient, shop: An
     assert "Data as of 8 Mar current" in shown
 
 
+def test_nothing_is_said_to_lie_more_than_all_of_it_below_its_level(web: TestClient, shop: Any) -> None:
+    opened = shop.decision.opened
+    low = opened.loc[opened["kind"] == "low_stock", "measure"]
+    assert (low > 1).any()  # what is projected for an order's arrival can be less than nothing
+    shown = text_of(web.get("/").text)
+    assert shown.count("Gone before an order arrives") == (low > 1).sum()
+    assert not re.search(r"\b1\d\d ?% below its level", shown)
+
+
 def test_the_overview_in_chinese(web: TestClient, shop: Any) -> None:
     for ask in ({"params": {"lang": "zh"}}, {"headers": {"Accept-Language": "zh-CN,en;q=0.5"}}):
         answer = web.get("/", **ask)
