@@ -3,6 +3,8 @@
 An approved target takes the place of the one that its segment had; what else that policy says stays.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from optimization.validity import in_force
@@ -24,13 +26,14 @@ def with_targets(policies: pd.DataFrame, targets: pd.DataFrame, known: pd.Timest
     told = targets[targets["valid_from"] <= known]
     if not len(told):
         return policies
-    rows = []
+    rows: list[dict[str, Any]] = []
     for one in told.to_dict("records"):
         holds = in_force(policies, one["valid_from"])
         selector = f"{one['column']}:{one['segment']}"
         fitting = [holds[holds["selector"] == name] for name in (selector, one["segment"], "*")]
-        base = next((rows.iloc[-1].to_dict() for rows in fitting if len(rows)), {})
-        said = {"selector": selector, "measure": "cycle_service", "target": one["target"]}
-        rows.append({**base, **said, "valid_from": one["valid_from"], "valid_until": pd.NaT})
+        last = next((part.iloc[-1] for part in fitting if len(part)), pd.Series(dtype=object))
+        base = {str(name): value for name, value in last.items()}
+        base |= {"selector": selector, "measure": "cycle_service", "target": one["target"]}
+        rows.append(base | {"valid_from": one["valid_from"], "valid_until": pd.NaT})
     more = pd.DataFrame(rows)
     return pd.concat([policies, more], ignore_index=True) if len(policies) else more

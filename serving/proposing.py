@@ -96,7 +96,7 @@ def propose_change(
     if rule is None:
         change, undo = values, {"enabled": False}
     else:
-        (after,) = [one for one in changed([rule], [entry]) if one.name == name] or [None]
+        after = next((one for one in changed([rule], [entry]) if one.name == name), None)
         before = spec_of(rule)
         then = {"enabled": False} if after is None else spec_of(after)
         change = {field: value for field, value in then.items() if before.get(field) != value}

@@ -5,7 +5,7 @@ judge what opened, let verdicts overrule, measure, keep. Proposals are made and 
 `serving.proposing`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -128,9 +128,15 @@ def _span(history: History, month: str) -> Span:
 
 
 def _judged(alerts: pd.DataFrame, history: History, span: Span, walk: Walk, store: Store) -> Judgement:
-    """Outcomes of the month as computed, then as people judged them."""
-    found = judge(alerts, history)
-    first, last = pd.Timestamp(span.first), pd.Timestamp(span.last)
+    """Outcomes of the month as computed, then as people judged them.
+
+    What came before anybody watched was not missed: nobody could have been told.
+    """
+    began = store.outcomes.began()
+    watched = pd.Timestamp.max if began is None else pd.Timestamp(began)
+    dates = history.period.dates(history.first + np.arange(history.periods))
+    found = judge(alerts, replace(history, seen=history.seen & (dates >= watched)))
+    first, last = max(pd.Timestamp(span.first), watched), pd.Timestamp(span.last)
     came = found.stockouts[found.stockouts["date"].between(first, last)]
     told = found.outcomes[pd.to_datetime(found.outcomes["opened_on"]).between(first, last)]
     said = pd.concat([walk.tables["feedback"], store.outcomes.verdicts()], ignore_index=True)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from warning.messages import quantity
 from warning.wording import Language
 
-LINE = 240  # characters of one alert in a digest
+LINE = 300  # characters of one alert in a digest
 FIGURES = ("on_hand", "inbound", "projected", "threshold")
 
 EVENTS = {
@@ -133,7 +133,9 @@ def _headline(notice: Notice, language: Language) -> str:
 
 
 def _line(notice: Notice, language: Language) -> str:
-    said = f"{_headline(notice, language)} — {_said(notice.message, 'remedy', language)}"
+    figures = _figures(notice.message, language)
+    told = (_headline(notice, language), figures, _said(notice.message, "remedy", language))
+    said = " — ".join(part for part in told if part)
     if len(said) > LINE:
         said = said[: LINE - 1] + "…"
     return f"• {said} ({notice.notice_id})"

@@ -181,8 +181,7 @@ def respond(ask: SeveralIn, here: Here, key: Key = None) -> Response:
 @router.post("/alerts/{alert_id}:verdict", summary="Overrule an outcome", response_model=VerdictOut)
 def verdict(alert_id: str, ask: VerdictIn, here: Here) -> Response:
     """The next review counts it so, and tuning learns from it; the same verdict again changes nothing."""
-    said = {"author": ask.by, "reason": ask.reason, "at": datetime.now(UTC)}
-    here.store.outcomes.say(alert_id, ask.outcome, **said)
+    here.store.outcomes.say(alert_id, ask.outcome, author=ask.by, reason=ask.reason, at=datetime.now(UTC))
     return _answer({"alert_id": alert_id, "outcome": ask.outcome, "by": ask.by})
 
 

@@ -103,6 +103,6 @@ def rollback(proposal_id: str, ask: DecisionIn, here: Here) -> Response:
 
 
 def _decide(proposal_id: str, what: str, ask: DecisionIn, here: Here) -> Response:
-    said = {"by": ask.by, "reason": ask.reason, "at": datetime.now(UTC)}
-    done = decide(here.settings, here.store, proposal_id, DECISIONS[what], **said)
+    parts = here.settings, here.store, proposal_id, DECISIONS[what]
+    done = decide(*parts, by=ask.by, reason=ask.reason, at=datetime.now(UTC))
     return json_response(done.as_row(), NO_STORE)

@@ -153,7 +153,7 @@ def list_drafts(
     if json:
         show.summary({"drafts": found}, True)
     elif found:
-        show.table(pd.DataFrame(found)[list(DRAFTED)], "Drafts", 100)
+        _lines(found, "Drafts")
     else:
         show.words.print("Nothing was drafted.")
 
@@ -219,4 +219,11 @@ def _tell(answer: dict[str, Any], as_json: bool) -> None:
     show.summary({name: alert[name] for name in LISTED if alert.get(name) is not None}, False)
     for name, title in (("drafts", "Drafted"), ("covered", "Drafted already")):
         if answer.get(name):
-            show.table(pd.DataFrame(answer[name])[list(DRAFTED)], title)
+            _lines(answer[name], title)
+
+
+def _lines(drafts: list[dict[str, Any]], title: str) -> None:
+    """Drafts without a grid: their ids must stay whole on a narrow screen, to be decided on."""
+    text = pd.DataFrame(drafts)[list(DRAFTED)].to_string(index=False, na_rep="")
+    show.words.print(f"[bold]{title}[/]")
+    show.words.print(text, markup=False, highlight=False, soft_wrap=True)

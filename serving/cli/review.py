@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Look back on a month: outcomes, rates, KPIs; and propose, approve and roll back changes.",
     invoke_without_command=True,
 )
+WHOLE = 32  # characters of an alert's id
 By = Annotated[str, typer.Option("--by", help="Who decides.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
 Id = Annotated[str, typer.Argument(help="The proposal's id.")]
@@ -115,7 +116,9 @@ def decline(
 
 @app.command()
 def verdict(
-    alert: Annotated[str, typer.Argument(help="The alert's id, or that of a stockout that was missed.")],
+    alert: Annotated[
+        str, typer.Argument(help="The alert's id or its first characters, or that of a missed stockout.")
+    ],
     outcome: Annotated[str, typer.Argument(help="hit, late, false or missed.")],
     by: By,
     reason: Annotated[str, typer.Option(help="Why the computed outcome is wrong.")],
@@ -129,6 +132,7 @@ def verdict(
     settings = settings_of(workspace, config)
     store = Store.open(settings.database_url.get_secret_value())
     try:
+        alert = alert if len(alert) >= WHOLE else store.alert_named(alert)
         store.outcomes.say(alert, outcome, author=by, reason=reason, at=datetime.now(UTC))
     finally:
         store.close()

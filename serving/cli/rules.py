@@ -153,7 +153,7 @@ def preview_rules(
         **{name: pd.to_datetime(found.differences[name]).dt.date for name in ("opened_on", "opened_before")}
     )
     show.words.print("[bold]What would differ, the most money first[/]")
-    _lines(shown.head(SHOWN).round(2))
+    _lines(shown.head(SHOWN).assign(money_at_risk=shown["money_at_risk"].head(SHOWN).round(2)))
     if len(shown) > SHOWN:
         show.words.print(f"… and {len(shown) - SHOWN} more: --out FILE")
     for note in notes:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from ingestion.errors import Problem
 from serving.store.database import reading, writing
 from serving.store.rows import add, fetch, plain, to_rows
-from serving.store.schema import alert_events, alerts, drafts, outcomes, reviews, verdicts
+from serving.store.schema import alert_events, alerts, drafts, outcomes, reviews, snapshots, verdicts
 
 SAID = ("hit", "late", "false", "missed")  # what a person may say of an alert
 AT_FIRST = ("threshold", "bound", "units_at_risk")  # of an alert when it opened
@@ -48,6 +48,13 @@ class Outcomes:
         query = select(*version, func.min(alerts.c.opened_on)).group_by(*version)
         with reading(self._engine) as connection:
             return {(name, number): first for name, number, first in connection.execute(query)}
+
+    def began(self) -> date | None:
+        """The first date that was evaluated, by what was published or told of it; None before the first."""
+        firsts = select(func.min(snapshots.c.as_of)), select(func.min(alerts.c.opened_on))
+        with reading(self._engine) as connection:
+            known = [connection.execute(query).scalar_one_or_none() for query in firsts]
+        return min((day for day in known if day is not None), default=None)
 
     def suggestions(self, first: date, last: date) -> pd.DataFrame:
         """Drafts made from `first` to `last`: draft_id, alert_id, kind, state."""

@@ -148,8 +148,16 @@ def _back(form: Form) -> str:
 def _worklist_of(request: Request) -> tuple[AlertFilter, str | None]:
     """The filters and the page that the address asks for; what is empty leaves a filter open."""
     asked = {name: request.query_params.get(name, "").strip()[:200] or None for name in work.FILTERS}
-    text, attention = asked.pop("q"), asked.pop("attention") or NOW
-    return AlertFilter(**asked, text=text, attention=attention), request.query_params.get("cursor") or None
+    chosen = AlertFilter(
+        location=asked["location"],
+        tier=asked["tier"],
+        rule=asked["rule"],
+        text=asked["q"],
+        attention=asked["attention"] or NOW,
+        owner=asked["owner"],
+        supplier=asked["supplier"],
+    )
+    return chosen, request.query_params.get("cursor") or None
 
 
 def _item_of(request: Request) -> tuple[str, str]:

@@ -100,6 +100,21 @@ def test_a_month_is_judged_measured_and_kept(settings):
     store.close()
 
 
+def test_what_came_before_anybody_watched_was_not_missed(settings):
+    store, walk = open_store(settings), Walk(settings, LAST)
+    history = gather(walk, 120).history
+    march = np.asarray(history.period.dates(history.first + np.arange(history.periods)).month == 3)
+    assert history.short[:, march].any()
+    found = review(walk, store, "2024-03", AT)
+    assert store.outcomes.began() == (LAST - pd.Timedelta(days=21)).date()
+    assert found.stockouts.empty
+    assert found.outcomes.empty
+    assert np.isnan(found.figures["missed_rate"])
+    april = review(walk, store, "2024-04", AT)
+    assert (april.stockouts["date"] >= pd.Timestamp(store.outcomes.began())).all()
+    store.close()
+
+
 def test_a_verdict_with_a_reason_changes_the_next_review(settings):
     store, walk = open_store(settings), Walk(settings, LAST)
     alert = review(walk, store, "2024-04", AT).outcomes["alert_id"].iloc[0]

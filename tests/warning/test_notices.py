@@ -71,6 +71,7 @@ def test_several_become_a_digest_that_names_each_the_worst_first() -> None:
     assert [line.rpartition("(")[2] for line in lines] == ["id-2)", "id-3)", "id-1)"]
     assert lines[0] == (
         "• [critical] Resolved: milk at north: 92% chance of running out — "
+        "on hand 12 · inbound 0 · projected -8.5 · limit 31 — "
         "Order 120 from acme by 2026-03-09, cost 240 CNY. (id-2)"
     )
 
