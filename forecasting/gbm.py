@@ -28,6 +28,9 @@ from forecasting.steps import build_steps
 from ingestion.errors import Problem
 
 CELLS = 120_000  # most single periods that the model of steps learns from
+# A period counts for the power of what is expected of it, over the average of its window: 1 were right for
+# the noise of counts, 2 for squared errors in units. Measured: the errors of promoted days are 2.5 % smaller.
+WORTH = 1.5
 LEAST = 200  # rows to learn from
 BLOCK = 4000  # pairs whose steps are laid out at once: memory is bounded by it
 BINS = 255
@@ -93,7 +96,7 @@ class Gbm:
     ) -> lightgbm.Booster:
         """Demand of a single period as a multiple of its structural expectation."""
         covariates = covariates_for(panel)
-        tables, targets = [], []
+        tables, targets, worths = [], [], []
         share = CELLS / max(len(pairs[0]) * horizon, 1)
         for part in np.array_split(np.argsort(pairs[1], kind="stable"), max(-(-len(pairs[0]) // BLOCK), 1)):
             series, at = pairs[0][part], pairs[1][part]
@@ -102,6 +105,8 @@ class Gbm:
             used = np.isfinite(actual) & (built.expected > 0) & (rng.random(actual.shape) < share)
             tables.append(built.features[used])
             targets.append(actual[used] / built.expected[used])
+            usual = built.expected.mean(axis=1, keepdims=True)
+            worths.append(((built.expected / np.maximum(usual, 1e-9)) ** WORTH)[used])
         names = (*steps.NAMES, *columns_of(covariates))
         target = np.minimum(np.concatenate([np.empty(0), *targets]), MOST_OFF)
         if len(target) < LEAST:
@@ -116,7 +121,7 @@ class Gbm:
             "feature_fraction": 0.5,
             "monotone_constraints": [STEP_SIGNS.get(name, 0) for name in names],
         }
-        data = _dataset(np.concatenate(tables), target, None, names)
+        data = _dataset(np.concatenate(tables), target, np.concatenate(worths), names)
         return lightgbm.train(self._common(len(target), 0) | more, data, self.trees * 3 // 2)
 
     def _fit_sums(
@@ -341,7 +346,7 @@ def _unplanned(names: tuple[str, ...]) -> np.ndarray:
 
 
 def _dataset(
-    table: np.ndarray, target: np.ndarray, weight: np.ndarray | None, names: tuple[str, ...]
+    table: np.ndarray, target: np.ndarray, weight: np.ndarray, names: tuple[str, ...]
 ) -> lightgbm.Dataset:
     # A covariate may be called anything, a feature of LightGBM may not.
     columns = ["".join(c if c.isalnum() or c == "_" else "_" for c in name) for name in names]
