@@ -13,9 +13,9 @@ from numba import njit
 
 from forecasting.cumulative import CumulativeDemand
 from optimization.lead_time import LeadTimes
-from optimization.lost_sales import World, leads_of, world_of
+from optimization.lost_sales import World, demand_paths, leads_of, world_of
 from optimization.position import Inbound
-from optimization.projection import Arrivals, arrivals_of, demand_paths
+from optimization.projection import Arrivals, arrivals_of
 
 HALVINGS = 24  # of the range in which the cheapest quantity is sought
 SMALLEST = 0.02  # share of the largest quantity that is ordered at least, where any can be
@@ -78,12 +78,12 @@ def _best_orders(
     """
     shelf, most, extra = at
     n = len(shelf)
-    paths, horizon = world.way.low.shape
+    horizon, paths = world.way.picks.low.shape[1:]
     out = np.zeros(n)
     cumulative, coming = np.empty((paths, horizon)), np.empty(horizon)
     wants, cover = np.empty((paths, horizon)), np.empty(paths, dtype=np.int64)
     for i in range(n):
-        demand_paths(world.rows[i], world.way, world.whole[i], cumulative)
+        demand_paths(world, i, cumulative)
         leads = leads_of(world, arrivals, i)
         for s in range(paths):
             coming[:] = 0.0

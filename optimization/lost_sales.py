@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from forecasting.cumulative import CumulativeDemand, path_levels
+from forecasting.cumulative import CumulativeDemand
 from optimization.lead_time import LeadTimes
-from optimization.projection import Arrivals, arrivals_of, demand_paths
+from optimization.paths import Ways, ways
+from optimization.projection import Arrivals, arrivals_of
 from optimization.protection import protection_demand
-from optimization.sums import Picks, compiled_rows, picks
+from optimization.sums import compiled_rows
 from optimization.thresholds import round_up
 
 LEVELS = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99])
@@ -27,7 +28,8 @@ LOOK = 3  # protection intervals played ahead, where the forecast reaches
 class World(NamedTuple):
     """Demand and supply as the compiled clock needs them, n series.
 
-    rows: (n, H, levels) quantiles of cumulative demand; way: their paths; draws: (k, paths) shuffled chances
+    rows: (n, H, levels) quantiles of cumulative demand; way: paths through them
+    draws: (k, paths) shuffled chances
     pace: (n, H) expected demand of the protection interval from each step on over that of the first
     least, lot: (n,) smallest order and step above it; review, typical, last: (n,) periods: between reviews,
         of a usual lead time, played ahead
@@ -36,7 +38,7 @@ class World(NamedTuple):
     """
 
     rows: np.ndarray
-    way: Picks
+    way: Ways
     draws: np.ndarray
     pace: np.ndarray
     least: np.ndarray
@@ -102,8 +104,6 @@ def world_of(
 ) -> World:
     """What is played: `paths` of demand, and lead times drawn from `seed`; all row by row as demand."""
     horizon = demand.horizon
-    walk = path_levels(paths, horizon, demand.correlation, seed)
-    way = picks(demand.levels, (walk.argsort(axis=0).argsort(axis=0) + 0.5) / paths)
     rng = np.random.default_rng(seed)
     # Every review step draws the lead time of its order in an order of its own.
     draws = (np.array([rng.permutation(paths) for _ in range(horizon + 1)]) + 0.5) / paths
@@ -115,7 +115,7 @@ def world_of(
     lot = np.where(lot > 0, lot, np.where(whole, 1.0, 0.0))
     return World(
         rows=compiled_rows(demand),
-        way=way,
+        way=ways(demand, paths, seed),
         draws=draws,
         pace=_pace(demand.mean.astype(np.float64), interval),
         least=np.maximum(supply["moq"].to_numpy(dtype=np.float64), lot),
@@ -149,11 +149,11 @@ def _cost_of_levels(world: World, fresh: Arrivals, levels: np.ndarray) -> np.nda
     The shelf starts at the level; cost counts from the step on at which the first order can come.
     """
     n, count = levels.shape
-    paths, horizon = world.way.low.shape
+    horizon, paths = world.way.picks.low.shape[1:]
     out = np.zeros((n, count))
     cumulative, due = np.empty((paths, horizon)), np.empty(horizon)
     for i in range(n):
-        demand_paths(world.rows[i], world.way, world.whole[i], cumulative)
+        demand_paths(world, i, cumulative)
         leads = leads_of(world, fresh, i)
         for k in range(count):
             if k > 0 and levels[i, k] == levels[i, k - 1]:
@@ -167,9 +167,22 @@ def _cost_of_levels(world: World, fresh: Arrivals, levels: np.ndarray) -> np.nda
 
 
 @njit(cache=True, nogil=True)
+def demand_paths(world: World, i: int, paths: np.ndarray) -> None:
+    """Fill (count, H) `paths` with cumulative units of series i that never fall, path by path."""
+    row, way, kind = world.rows[i], world.way.picks, world.way.which[i]
+    for s in range(paths.shape[0]):
+        before = 0.0
+        for h in range(paths.shape[1]):
+            units = way.of_low[kind, h, s] * row[h, way.low[kind, h, s]]
+            units += way.of_high[kind, h, s] * row[h, way.high[kind, h, s]]
+            before = max(before, np.floor(units + 0.5) if world.whole[i] else units)
+            paths[s, h] = before
+
+
+@njit(cache=True, nogil=True)
 def leads_of(world: World, arrivals: Arrivals, i: int) -> np.ndarray:
     """(paths, H + 1) lead time of an order placed before each step."""
-    paths, horizon = world.way.low.shape
+    horizon, paths = world.way.picks.low.shape[1:]
     out = np.empty((paths, horizon + 1), dtype=np.int64)
     reach, comes = arrivals.fresh[arrivals.which[i]], max(1.0 - arrivals.never[i], 1e-12)
     for k in range(horizon + 1):

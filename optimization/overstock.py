@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from forecasting.cumulative import CumulativeDemand, path_levels
+from forecasting.cumulative import CumulativeDemand
 from optimization.lots import periods_left
+from optimization.paths import nearest_shape, path_places
 from optimization.sums import Sums, sum_quantile, sums
 from optimization.targets import Defaults
 
@@ -62,10 +63,10 @@ def overstock_outlook(
     ahead = sums(demand)
     cover = _covers(ahead, sellable - 0.5 * whole, np.array([0.5, 0.9]), most) * period.days
     cover[np.isnan(on_hand)] = np.nan
-    level = _path_levels(demand, paths, seed)
+    places = _places(demand, paths, seed)
     limit = np.minimum(_paying(supply, targets, period.days, recovered), most).astype(np.int64)
     stays = (np.searchsorted(row, np.arange(n + 1)), quantity, left)
-    unsold, in_time, clear = _left_over(ahead, level, stays, (reserved, whole, limit), (recovered, most))
+    unsold, in_time, clear = _left_over(ahead, places, stays, (reserved, whole, limit), (recovered, most))
     first = lots.groupby("row")["expires_on"].min().reindex(range(n))
     never_counted, perishes = np.isnan(on_hand), first.notna().to_numpy()
     clear[never_counted], unsold[never_counted] = np.nan, np.nan
@@ -104,15 +105,15 @@ def expected_waste(
     reserved = position["reserved"].to_numpy(dtype=float)
     stays = (np.searchsorted(row, np.arange(n + 1)), counted["quantity"].to_numpy(dtype=float), left)
     shelf = (reserved, whole, np.full(n, most + 1))
-    level = _path_levels(demand, paths, seed)
-    unsold = _left_over(sums(demand), level, stays, shelf, (0.5, most))[0]
+    places = _places(demand, paths, seed)
+    unsold = _left_over(sums(demand), places, stays, shelf, (0.5, most))[0]
     return np.where(whole, np.floor(unsold + 0.5), unsold)
 
 
-def _path_levels(demand: CumulativeDemand, paths: int, seed: int) -> np.ndarray:
-    """(paths, H) where each path's sum stands, every horizon's levels evenly spread."""
-    walk = path_levels(paths, demand.horizon, demand.correlation, seed)
-    return (walk.argsort(axis=0).argsort(axis=0) + 0.5) / paths
+def _places(demand: CumulativeDemand, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(shapes, count, H) where each path's sum stands, and (n,) which of the shapes a series follows."""
+    places = path_places(count, demand.horizon, demand.correlation, seed)
+    return np.ascontiguousarray(places.transpose(0, 2, 1)), nearest_shape(demand)
 
 
 def _paying(supply: pd.DataFrame, targets: pd.DataFrame, days: float, recovered: float) -> np.ndarray:
@@ -148,14 +149,14 @@ def _covers(ahead: Sums, amount: np.ndarray, chances: np.ndarray, most: int) -> 
 @njit(cache=True, nogil=True)
 def _left_over(
     ahead: Sums,
-    level: np.ndarray,
+    places: tuple[np.ndarray, np.ndarray],
     stays: tuple[np.ndarray, np.ndarray, np.ndarray],
     shelf: tuple[np.ndarray, np.ndarray, np.ndarray],
     bounds: tuple[float, int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n,) mean of what expires, chance that nothing does, and quantile `recovered` of what is left over.
 
-    level: (paths, H) where each path's sum stands; beyond H it stays where it stood at H
+    places: as `_places`; beyond H a path stays where it stood at H
     stays: lots offset[i] … offset[i + 1] of series i; their units; periods in which they can be sold
     shelf: units promised, whether units are whole, periods after which a unit left over does not pay
     bounds: `recovered`, and the periods up to which an expiry counts as one
@@ -165,11 +166,13 @@ def _left_over(
     offset, quantity, left = stays
     reserved, whole, limit = shelf
     recovered, most = bounds
-    n, paths = len(reserved), level.shape[0]
+    levels, which = places
+    n, paths = len(reserved), levels.shape[1]
     unsold, in_time, clear = np.zeros(n), np.zeros(n), np.zeros(n)
     over = np.empty(paths)
     last = max(int(np.ceil(recovered * paths - 1e-9)) - 1, 0)
     for i in range(n):
+        level = levels[which[i]]
         for s in range(paths):
             held, waste, kept, sold, soon = 0.0, 0.0, 0.0, 0.0, 0.0
             for j in range(offset[i], offset[i + 1]):

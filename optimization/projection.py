@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from forecasting.cumulative import CumulativeDemand, path_levels
+from forecasting.cumulative import CumulativeDemand
 from optimization.lead_time import LeadTimes
+from optimization.paths import Ways, ways
 from optimization.position import Inbound
-from optimization.sums import Picks, compiled_rows, picks
+from optimization.sums import compiled_rows
 
 SHUFFLES = 32  # independent orders of the draws; a series with more open orders uses them again
 
@@ -70,11 +71,7 @@ def project_stock(
     seed: int = 0,
 ) -> Projection:
     """Project each series over `horizon` periods; shelf and lead_times row by row as demand."""
-    walk = path_levels(paths, horizon, demand.correlation, seed)
-    # Ranks keep what the walk says about paths and give each horizon its distribution without sampling error.
-    place = walk.argsort(axis=0).argsort(axis=0).T
-    way = picks(demand.levels, np.ascontiguousarray((place + 0.5) / paths))
-    way = way._replace(low=way.low.astype(np.int32), high=way.high.astype(np.int32))
+    way = ways(demand, paths, seed, horizon)
     rng = np.random.default_rng(seed)
     draws = np.array([rng.permutation(paths) for _ in range(SHUFFLES)])
     arrivals = arrivals_of(demand.keys, lead_times, inbound, horizon)
@@ -107,9 +104,9 @@ def _to_width(rows: np.ndarray, width: int) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def _project(
-    rows: np.ndarray, way: Picks, shelf: Shelf, arrivals: Arrivals, draws: np.ndarray
+    rows: np.ndarray, way: Ways, shelf: Shelf, arrivals: Arrivals, draws: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    horizon, count = way.low.shape
+    horizon, count = way.picks.low.shape[1:]
     n = rows.shape[0]
     out = np.empty((5, n, horizon), dtype=np.float32)
     asked, one = np.empty((horizon, count)), np.empty((5, horizon))
@@ -121,7 +118,7 @@ def _project(
         for j in range(first, last):
             shuffle = 1 + (j - first) % (len(draws) - 1)
             _draw_steps(arrivals.reached[j], 1.0, draws[shuffle], steps[j - first])
-        _ask(rows[i], way, shelf.whole[i], asked)
+        _ask(rows[i], way, way.which[i], shelf.whole[i], asked)
         supply = (steps, arrivals.quantity[first:last], fresh)
         follow_paths(asked, weights, supply, (shelf.available[i], shelf.backorder[i]), one)
         out[:, i] = one
@@ -145,13 +142,15 @@ def _draw_steps(reached: np.ndarray, share: float, places: np.ndarray, steps: np
 
 
 @njit(cache=True, nogil=True)
-def _ask(rows: np.ndarray, way: Picks, whole: bool, asked: np.ndarray) -> None:
+def _ask(rows: np.ndarray, way: Ways, which: int, whole: bool, asked: np.ndarray) -> None:
     """Fill (H, count) `asked` with the units of each step of each path; sums never fall along it."""
+    low, high = way.picks.low[which], way.picks.high[which]
+    of_low, of_high = way.picks.of_low[which], way.picks.of_high[which]
     before = np.zeros(asked.shape[1])
     for h in range(asked.shape[0]):
         row, units = rows[h], asked[h]
         for s in range(len(units)):
-            units[s] = way.of_low[h, s] * row[way.low[h, s]] + way.of_high[h, s] * row[way.high[h, s]]
+            units[s] = of_low[h, s] * row[low[h, s]] + of_high[h, s] * row[high[h, s]]
         if whole:
             for s in range(len(units)):
                 units[s] = np.floor(units[s] + 0.5)
@@ -159,17 +158,6 @@ def _ask(rows: np.ndarray, way: Picks, whole: bool, asked: np.ndarray) -> None:
             after = max(before[s], units[s])
             units[s] = after - before[s]
             before[s] = after
-
-
-@njit(cache=True, nogil=True)
-def demand_paths(rows: np.ndarray, way: Picks, whole: bool, paths: np.ndarray) -> None:
-    """Fill (count, H) `paths` with cumulative units that never fall, path by path."""
-    for s in range(paths.shape[0]):
-        before = 0.0
-        for h in range(paths.shape[1]):
-            units = way.of_low[s, h] * rows[h, way.low[s, h]] + way.of_high[s, h] * rows[h, way.high[s, h]]
-            before = max(before, np.floor(units + 0.5) if whole else units)
-            paths[s, h] = before
 
 
 # Sums over paths may be taken in any order, so that several paths are followed at once.

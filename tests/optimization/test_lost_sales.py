@@ -36,25 +36,28 @@ def level_of(demand, lead_times, targets, supply=None) -> np.ndarray:
 @pytest.mark.parametrize(
     ("mean", "lead", "shortage"), [(5.0, 4, 4.0), (5.0, 2, 9.0), (0.6, 3, 4.0), (2.0, 1, 19.0)]
 )
-def test_the_settled_level_is_near_the_best_of_long_replays(usual_demand, lead_time_of, mean, lead, shortage):
-    """Order-up-to under lost sales has no formula: 400 series are played for 60 periods at every level."""
-    demand = usual_demand(np.array([mean]), 24, poisson)
+def test_the_settled_level_is_near_the_best_of_long_replays(
+    usual_demand, discrete_demand, lead_time_of, mean, lead, shortage
+):
+    """Order-up-to under lost sales has no formula: 400 series are played for 60 periods at every level.
+
+    Known by its 17 quantiles, a law of few whole units is not known exactly: 5 % instead of 3 are allowed.
+    """
     told = aims(shortage_cost=shortage, target=shortage / (1 + shortage))
-    settled = settle_targets(demand, terms(), lead_time_of({lead: 1.0}), told)
-    level = {
-        name: level_of(demand, lead_time_of({lead: 1.0}), t).item()
-        for name, t in (("ours", settled), ("newsvendor", told))
-    }
     truth = np.random.default_rng(5).poisson(mean, (400, 60)).astype(float)
 
     def cost(at: float) -> float:
         played = replay_thresholds(truth, at, at, lead, warm_up=15)
         return float(played.stock.mean() + shortage * played.lost.mean() / played.periods)
 
-    costs = {at: cost(float(at)) for at in range(1, int(level["newsvendor"]) + 6)}
-    assert cost(level["ours"]) <= 1.03 * min(costs.values())
-    assert cost(level["ours"]) <= cost(level["newsvendor"]) + 1e-9
-    assert level["ours"] <= level["newsvendor"]
+    exact = discrete_demand([poisson(mean * h) for h in range(1, 25)])
+    for demand, allowed in ((exact, 1.03), (usual_demand(np.array([mean]), 24, poisson), 1.05)):
+        settled = settle_targets(demand, terms(), lead_time_of({lead: 1.0}), told)
+        ours, newsvendor = (level_of(demand, lead_time_of({lead: 1.0}), t).item() for t in (settled, told))
+        best = min(cost(float(at)) for at in range(1, int(newsvendor) + 6))
+        assert cost(ours) <= allowed * best
+        assert cost(ours) <= cost(newsvendor) + 1e-9
+        assert ours <= newsvendor
 
 
 @pytest.mark.parametrize("shortage", [2.0, 4.0, 19.0])
