@@ -60,7 +60,7 @@ def load(folder: Path | None, config: Mapping[str, Any], warehouse: Warehouse) -
         before = warehouse.manifest
         there, notes = _present(sources, folder, before)
         notes += _abandoned(sources, before)
-        after = _stage_all(there, folder, warehouse.root, before, building)
+        after = _stage_all(there, folder, warehouse.root, before, building, notes)
         _refuse_nothing(there, after)
         period = workspace.period or _guess_period(after, warehouse.root)
         after = replace(after, period=period)
@@ -140,8 +140,14 @@ def _present(
 
 
 def _stage_all(
-    sources: Sequence[Source], folder: Path | None, root: Path, before: Manifest, building: Path
+    sources: Sequence[Source],
+    folder: Path | None,
+    root: Path,
+    before: Manifest,
+    building: Path,
+    notes: list[str],
 ) -> Manifest:
+    """The state after all sources; one whose rows are all bad keeps what it gave, with a word in `notes`."""
     after = before
     for number, source in enumerate(sources):
         contract = TABLES[source.table]
@@ -154,6 +160,12 @@ def _stage_all(
         log.info("reading %s into %s", source.name, source.table)
         staged = stage(source, contract, known, names, building / f"{number:03d}")
         _publish(building / f"{number:03d}" / "done", root)
+        if held is not None and held.rows and staged.quarantine is not None and not staged.rows:
+            # A spoilt export is no correction: it must not take away what was good.
+            told = f"none of the {staged.quarantine.rows} rows of {', '.join(staged.files)} is good"
+            notes.append(f"{source.name}: {told}; the {held.rows:,} rows that it gave before stay")
+            after = after.with_holding(replace(held, fingerprint="", quarantine=staged.quarantine))
+            continue
         after = after.with_holding(replace(staged, fingerprint=fingerprint))
     return after.in_order([source.name for source in sources])
 

@@ -139,3 +139,19 @@ def test_files_that_nobody_reads_are_named_whatever_they_are(tmp_path: Path) -> 
         loaded(tmp_path, **{"stock.xls": "x"})
     report = loaded(tmp_path, demand=HEADER + SALES, **{"forestock.toml": ""})
     assert report.ignored_files == ("stock.xls",)
+
+
+def test_a_spoilt_export_takes_nothing_away_and_the_next_good_one_replaces(tmp_path: Path) -> None:
+    loaded(tmp_path, demand=HEADER + SALES)
+    spoilt = HEADER + "".join(f"A,x,{day[8:]}/{day[5:7]}/{day[:4]},4\n" for day in DAYS)
+    report = loaded(tmp_path, demand=spoilt)
+    assert len(report.quarantined) == 150
+    assert report.notes == (
+        "demand: none of the 150 rows of demand.csv is good; the 150 rows that it gave before stay",
+    )
+    warehouse = Warehouse(tmp_path / "workspace")
+    assert warehouse.read("demand")["quantity"].tolist() == [3.0] * 150
+    assert loaded(tmp_path, demand=spoilt).unchanged
+    report = loaded(tmp_path, demand=HEADER + "A,x,2024-01-01,4\n")
+    assert warehouse.read("demand")["quantity"].tolist() == [4.0]
+    assert report.quarantined.empty
