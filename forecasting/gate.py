@@ -88,10 +88,11 @@ def _scores(panel: Panel, folds: Folds, trial: Trial) -> _Scores:
 def _pinball(found: Difference, challenger: Trial, incumbent: Trial) -> _Measure:
     both = np.isfinite(challenger.loss) & np.isfinite(incumbent.loss)
     base = float(incumbent.loss[both].mean())
-    change, limit = (_percent(value / base if base > 0 else 0.0) for value in (found.mean, found.high))
+    change, limit = (value / base if base > 0 else 0.0 for value in (found.mean, found.high))
     better = found.high < 0
-    words = f"{challenger.name} loses {change} per window against {incumbent.name}; with 95 % confidence "
-    words += f"{limit} or less" if better else f"no better than {limit}, and that must be below 0"
+    words = f"{challenger.name} loses {abs(change):.1%} {'less' if change < 0 else 'more'} per window than "
+    words += f"{incumbent.name}; with 95 % confidence "
+    words += f"{-limit:.1%} less or better" if better else f"up to {limit:.1%} more, where it must be less"
     return _Measure("pinball", found.high, 0.0, better, words)
 
 

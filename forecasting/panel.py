@@ -110,8 +110,11 @@ class Panel:
 
     @cached_property
     def whole(self) -> np.ndarray:
-        """(n,) bool, whether a series is sold in whole units; without any sale, whether all others are."""
-        told = np.isfinite(self.sold)
+        """(n,) bool, whether a series is sold in whole units; without any sale, whether all others are.
+
+        What it was lent by the item it replaces does not count: a share of whole units is none.
+        """
+        told = np.isfinite(self.sold) & (np.arange(self.length) >= self.start[:, None])
         parts = (told & (self.sold != np.round(self.sold))).any(axis=1)
         return np.where(told.any(axis=1), ~parts, not parts.any())
 

@@ -46,6 +46,7 @@ def test_side_by_side_sales_scale_what_is_handed_down():
     panel = build([sold("a", 0, 44, 4), sold("b", 30, 60, 6)], items(b="a"))
     scale = (14 * 6 + 14 * 4) / (14 * 4 + 14 * 4)  # 14 days together, as heavy as 14 days alike
     np.testing.assert_allclose(panel.quantity[row(panel, "b")], [4 * scale] * 30 + [6] * 30, rtol=1e-6)
+    assert panel.whole.all()  # what is handed down in parts was not sold in parts
 
 
 def test_a_successor_that_has_not_begun_waits_for_its_launch_and_then_sells_as_its_predecessor():
