@@ -88,7 +88,7 @@ def test_a_tie_keeps_what_there_is(panel, folds):
     verdict = judge(panel, folds, trial(folds, "again"), trial(folds, "before"), seed=0)
     assert not verdict.promoted
     assert failed(verdict) == {"pinball"}
-    assert "must be below 0" in verdict.reasons[0]
+    assert "where it must be less" in verdict.reasons[0]
 
 
 def test_being_better_by_luck_alone_is_not_enough(panel, folds):
