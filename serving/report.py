@@ -25,7 +25,8 @@ COLOURS = {
     "hit": "#0072b2", "late": "#e69f00", "false": "#d55e00", "missed": "#8b3a62", "pending": "#999999",
     "unjudged": "#cccccc", "in time": "#0072b2",
 }  # fmt: skip
-ROW, LEFT, WIDTH = 26, 130, 640  # pixels
+ROW, WIDTH = 26, 640  # pixels
+LATIN, WIDE = 8, 15  # pixels of a letter, and of a Chinese character
 
 
 def written(kpi: Kpi, value: float, currency: str = "") -> str:
@@ -71,19 +72,29 @@ def bars(values: Mapping[str, int], words: Mapping[str, str]) -> str:
     1
     """
     most, height = max([1, *values.values()]), ROW * len(values) + 4
+    left = 8 + max((_wide(words.get(name, name)) for name in values), default=0)
     rows = []
     for number, (name, count) in enumerate(values.items()):
-        y, long = ROW * number + 4, (WIDTH - LEFT - 60) * count / most
+        y, long = ROW * number + 4, (WIDTH - left - 60) * count / most
         colour = COLOURS.get(name, "#56b4e9")
         title = escape(words.get(name, name))
         rows.append(
-            f'<text x="{LEFT - 8}" y="{y + 14}" text-anchor="end">{title}</text>'
-            f'<rect x="{LEFT}" y="{y}" width="{long:.1f}" height="{ROW - 8}" fill="{colour}"/>'
-            f'<text x="{LEFT + long + 6:.1f}" y="{y + 14}">{count:,}</text>'
+            f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{title}</text>'
+            f'<rect x="{left}" y="{y}" width="{long:.1f}" height="{ROW - 8}" fill="{colour}"/>'
+            f'<text x="{left + long + 6:.1f}" y="{y + 14}">{count:,}</text>'
         )
     said = "; ".join(f"{words.get(name, name)} {count}" for name, count in values.items())
     head = f'<svg role="img" aria-label="{escape(said)}" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}">'
     return head + "".join(rows) + "</svg>"
+
+
+def _wide(text: str) -> int:
+    """Pixels that a text takes at most.
+
+    >>> _wide("hit"), _wide("命中")
+    (24, 30)
+    """
+    return sum(LATIN if ord(letter) < 0x2E80 else WIDE for letter in text)
 
 
 @cache
