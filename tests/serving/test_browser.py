@@ -128,8 +128,7 @@ def test_filtering_keeps_the_page_and_its_address(visit: Any, shop: Any) -> None
     page.fill("input[name=q]", "nothing-like-it")
     page.wait_for_selector("text=No alert matches.")
     page.click("text=Clear filters")
-    page.wait_for_selector("tbody tr")
-    assert page.locator("tbody tr").count() == len(opened)
+    expect(page.locator("tbody tr")).to_have_count(len(opened))
 
 
 def test_filtering_works_without_scripts(browser: Any, site: str, shop: Any) -> None:
@@ -138,7 +137,7 @@ def test_filtering_works_without_scripts(browser: Any, site: str, shop: Any) -> 
     page.goto(site)
     page.select_option("select[name=tier]", "critical")
     page.click("button[type=submit]")
-    assert page.locator("tbody tr").count() == (shop.decision.opened["tier"] == "critical").sum()
+    expect(page.locator("tbody tr")).to_have_count(int((shop.decision.opened["tier"] == "critical").sum()))
     context.close()
 
 
