@@ -463,6 +463,11 @@ def test_the_published_schema_names_every_route_and_refusal(api: TestClient) -> 
         *(f"/v1/alerts/{{alert_id}}:{step}" for step in ("acknowledge", "act", "resolve", "review")),
         *(f"/v1/alerts/{{alert_id}}:{what}" for what in ("assign", "comment", "snooze")),
         *("/v1/alerts/{alert_id}/notices", "/v1/drafts", "/v1/drafts/{draft_id}:decide", "/v1/approvals"),
+        *("/v1/alerts:respond", "/v1/alerts/{alert_id}:verdict", "/v1/reviews", "/v1/reviews/{month}"),
+        *(
+            "/v1/proposals",
+            *(f"/v1/proposals/{{proposal_id}}:{d}" for d in ("approve", "decline", "rollback")),
+        ),
     }
     for path, methods in schema["paths"].items():
         for route in methods.values():
