@@ -20,6 +20,7 @@ from serving.web.overview import item_url
 
 DAY = date(2026, 3, 9)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PATIENCE = 120_000  # ms: the first answer of a new clone waits for functions to be compiled
 
 
 @contextmanager
@@ -67,6 +68,7 @@ def visiting(browser: Any, site: str) -> Iterator[Callable[..., Any]]:
             viewport={"width": width, "height": 900}, locale=language, color_scheme=scheme
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("console", lambda told: complaints.append(told.text) if told.type != "log" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -133,6 +135,7 @@ def test_filtering_keeps_the_page_and_its_address(visit: Any, shop: Any) -> None
 
 def test_filtering_works_without_scripts(browser: Any, site: str, shop: Any) -> None:
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(site)
     page.select_option("select[name=tier]", "critical")
@@ -195,7 +198,7 @@ def test_a_what_if_on_the_keyboard(visit_lively: Any, width: int, language: str)
     page.keyboard.type("80")
     page.keyboard.press("Enter")
     rows = page.locator("#what-if tbody tr")
-    expect(rows).to_have_count(3, timeout=30_000)
+    expect(rows).to_have_count(3, timeout=PATIENCE)
     assert page.evaluate("window.same")  # no page was loaded: the answer alone came
     assert "+" in rows.first.inner_text()
     page.wait_for_function(f"before => {PICTURE} !== before", arg=before)
@@ -214,6 +217,7 @@ def test_a_what_if_on_the_keyboard(visit_lively: Any, width: int, language: str)
 
 def test_a_what_if_works_without_scripts(browser: Any, lively: str) -> None:
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(lively + item_url("s3", "Old Town"))
     page.click(".what-if button")
