@@ -19,17 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from warning.alerts import ALERT_COLUMNS
-from warning.engine import evaluate
 from warning.history import History
 from warning.inhibition import cause
 from warning.judging import Judgement, judge
 from warning.kinds import SHORTAGES
 from warning.outcomes import rates
-from warning.rerun import Day, after
+from warning.rerun import Day, decisions
 from warning.rulebook import changed
 from warning.rules import Rule, default_rules
-from warning.steadiness import Past as Before
 from warning.sweep import fire, read
 from warning.trial import Past, Stakes
 from warning.tuning import Proposal, entry_of, propose
@@ -58,18 +55,10 @@ class Watched:
 
 def run_engine(rules: Sequence[Rule], days: Sequence[Day]) -> Watched:
     """The engine itself over all days, starting with nothing open."""
-    held, before = pd.DataFrame(columns=list(ALERT_COLUMNS)), Before()
     known = {rule.name: rule for rule in rules}
     lives: dict[str, dict[str, Any]] = {}
     crowd = silent = told = 0
-    for day in days:
-        decision = evaluate(
-            *(day.facts, rules, day.today, held),
-            past=before,
-            suppliers=day.suppliers,
-            sources=day.sources,
-            words=False,
-        )
+    for day, decision, held in decisions(rules, days):
         blind = set(map(tuple, day.facts.loc[day.facts["stale_source"].notna(), SERIES].to_numpy()))
         opened = decision.opened[decision.opened["kind"].isin(STOCK)]
         silent += sum(place in blind for place in map(tuple, opened[SERIES].to_numpy()))
@@ -78,7 +67,6 @@ def run_engine(rules: Sequence[Rule], days: Sequence[Day]) -> Watched:
             for row in frame[frame["kind"].isin(SHORTAGES)].to_dict("records"):
                 life = lives.setdefault(str(row["alert_id"]), {str(k): v for k, v in row.items()})
                 life["resolved_on"] = day.today if over else pd.NaT
-        held, before = after(decision, held, before)
         if len(held):
             items = held[held["sku"].notna() & (held["sku"].astype(str) != "") & held["rule"].isin(known)]
             causes = [cause(known[name]) for name in items["rule"]]

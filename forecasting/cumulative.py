@@ -116,11 +116,21 @@ class CumulativeDemand:
 def path_levels(count: int, horizon: int, correlation: float, seed: int) -> np.ndarray:
     """(count, horizon) in (0, 1): where each path's sum stands in the sum's distribution.
 
-    Sobol points through a random walk whose steps follow AR(1) with `correlation`.
+    A random walk of `path_scores`.
 
     >>> path_levels(1024, 9, 0.0, 1).mean(axis=0).round(2).tolist()
     [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
     """
+    walk = np.cumsum(path_scores(count, horizon, correlation, seed), axis=1)
+    lag = np.abs(np.subtract.outer(np.arange(horizon), np.arange(horizon)))
+    covariance = np.where(lag == 0, 1.0, np.power(float(correlation), lag))
+    spread = np.sqrt(np.array([covariance[: h + 1, : h + 1].sum() for h in range(horizon)]))
+    return ndtr(walk / spread)
+
+
+def path_scores(count: int, horizon: int, correlation: float, seed: int) -> np.ndarray:
+    """(count, horizon) normal scores of the single periods of each path: AR(1) with `correlation`, of Sobol
+    points."""
     size = 1 << max(count - 1, 1).bit_length()
     points = qmc.Sobol(horizon, rng=np.random.default_rng(seed)).random(size)[:count]
     shocks = norm.ppf(np.clip(points, 1e-6, 1 - 1e-6))
@@ -128,11 +138,7 @@ def path_levels(count: int, horizon: int, correlation: float, seed: int) -> np.n
     steps[:, 0] = shocks[:, 0]
     for h in range(1, horizon):
         steps[:, h] = correlation * steps[:, h - 1] + np.sqrt(1 - correlation**2) * shocks[:, h]
-    walk = np.cumsum(steps, axis=1)
-    lag = np.abs(np.subtract.outer(np.arange(horizon), np.arange(horizon)))
-    covariance = np.where(lag == 0, 1.0, np.power(float(correlation), lag))
-    spread = np.sqrt(np.array([covariance[: h + 1, : h + 1].sum() for h in range(horizon)]))
-    return ndtr(walk / spread)
+    return steps
 
 
 def monotone(quantiles: np.ndarray) -> np.ndarray:

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaincinv, ndtr
-from scipy.stats import norm, qmc
 
-from forecasting.cumulative import CumulativeDemand
+from forecasting.cumulative import CumulativeDemand, path_scores
 from optimization.sums import Picks, picks
 
 # Shapes of a period's gamma demand; each series takes the nearest.
@@ -47,13 +46,7 @@ def path_places(count: int, horizon: int, correlation: float, seed: int) -> np.n
     >>> [round(float(np.corrcoef(rows[0], rows[2])[0, 1]), 1) for rows in places[[0, -1]]]
     [0.4, 0.6]
     """
-    size = 1 << max(count - 1, 1).bit_length()
-    points = qmc.Sobol(horizon, rng=np.random.default_rng(seed)).random(size)[:count]
-    shocks = norm.ppf(np.clip(points.T, 1e-6, 1 - 1e-6))
-    steps = np.empty_like(shocks)
-    steps[0] = shocks[0]
-    for h in range(1, horizon):
-        steps[h] = correlation * steps[h - 1] + np.sqrt(1 - correlation**2) * shocks[h]
+    steps = np.ascontiguousarray(path_scores(count, horizon, correlation, seed).T)
     asked = gammaincinv(SHAPES[:, None, None], ndtr(steps)[None])
     ranks = np.cumsum(asked, axis=1).argsort(axis=2, kind="stable").argsort(axis=2)
     return (ranks + 0.5) / count

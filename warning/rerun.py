@@ -4,7 +4,7 @@ This module owns how the days are joined: what one decision leaves open is what 
 store would have kept it. Nothing is written, and no words are made.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -51,9 +51,17 @@ def rerun(rules: Sequence[Rule], days: Iterable[Day]) -> Fired:
 
     days: in the order of their dates
     """
-    held, past = pd.DataFrame(columns=list(ALERT_COLUMNS)), Past()
     seen: list[pd.DataFrame] = []
     counts = []
+    for day, decision, held in decisions(rules, days):
+        counts.append((day.today.normalize(), len(decision.opened), len(held)))
+        seen += [decision.opened, decision.updated, decision.resolved]
+    return Fired(_lives(seen), pd.DataFrame(counts, columns=list(COUNTS)))
+
+
+def decisions(rules: Sequence[Rule], days: Iterable[Day]) -> Iterator[tuple[Day, Decision, pd.DataFrame]]:
+    """Each day, what the engine decides on it, and what is open then; nothing is open before the first."""
+    held, past = pd.DataFrame(columns=list(ALERT_COLUMNS)), Past()
     for day in days:
         decision = evaluate(
             *(day.facts, rules, day.today, held),
@@ -63,9 +71,7 @@ def rerun(rules: Sequence[Rule], days: Iterable[Day]) -> Fired:
             words=False,
         )
         held, past = after(decision, held, past)
-        counts.append((day.today.normalize(), len(decision.opened), len(held)))
-        seen += [decision.opened, decision.updated, decision.resolved]
-    return Fired(_lives(seen), pd.DataFrame(counts, columns=list(COUNTS)))
+        yield day, decision, held
 
 
 def after(decision: Decision, held: pd.DataFrame, past: Past) -> tuple[pd.DataFrame, Past]:

@@ -1,7 +1,5 @@
 """Commands about alerts: list, show, the steps of their lives, and the drafts that come of them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +8,9 @@ import typer
 
 from ingestion.errors import UsageProblem
 from serving.cli import show
-from serving.cli.options import Config, Json, Workspace, settings_of
+from serving.cli.options import Config, Json, Workspace, opened
 
 if TYPE_CHECKING:  # they take seconds to import
-    from pathlib import Path
-
     from serving.settings import Settings
     from serving.store.lifecycle import Said
     from serving.store.store import Store
@@ -45,7 +41,7 @@ def list_alerts(
 
     if state not in ("unresolved", "all", *STATES):
         raise UsageProblem(f"--state is unresolved, all, {', '.join(STATES)}, got {state!r}; choose one")
-    with _opened(workspace, config) as (_, store):
+    with opened(workspace, config) as (_, store):
         page = store.alerts(AlertFilter(state=state), limit)
     if json:
         show.summary({"total": page.total, "alerts": to_records(page.rows)}, True)
@@ -59,7 +55,7 @@ def show_alert(alert: Alert, workspace: Workspace = None, config: Config = None,
     """One alert with every step of its life."""
     from serving.results import to_records
 
-    with _opened(workspace, config) as (_, store):
+    with opened(workspace, config) as (_, store):
         found, events = store.alert(_whole(store, alert))
     if json:
         show.summary({"alert": to_records(found)[0], "events": to_records(events)}, True)
@@ -80,7 +76,7 @@ def _step(name: str, step: str, what: str) -> None:
         config: Config = None,
         json: Json = False,
     ) -> None:
-        with _opened(workspace, config) as (settings, store):
+        with opened(workspace, config) as (settings, store):
             responses = store.responses(settings.desk)
             answer = responses.step(_whole(store, alert), step, _said(by, reason))
         _tell(answer, json)
@@ -103,7 +99,7 @@ def assign(
     json: Json = False,
 ) -> None:
     """Hand an alert to another owner."""
-    with _opened(workspace, config) as (settings, store):
+    with opened(workspace, config) as (settings, store):
         answer = store.responses(settings.desk).assign(_whole(store, alert), owner, _said(by, reason))
     _tell(answer, json)
 
@@ -119,7 +115,7 @@ def snooze(
     json: Json = False,
 ) -> None:
     """Put an alert off until a time."""
-    with _opened(workspace, config) as (settings, store):
+    with opened(workspace, config) as (settings, store):
         moment = None if until == "now" else _moment(until, settings)
         answer = store.responses(settings.desk).snooze(_whole(store, alert), moment, _said(by, reason))
     _tell(answer, json)
@@ -135,7 +131,7 @@ def comment(
     json: Json = False,
 ) -> None:
     """Leave a remark with an alert."""
-    with _opened(workspace, config) as (settings, store):
+    with opened(workspace, config) as (settings, store):
         answer = store.responses(settings.desk).comment(_whole(store, alert), _said(by, text))
     _tell(answer, json)
 
@@ -148,7 +144,7 @@ def list_drafts(
     json: Json = False,
 ) -> None:
     """What was drafted from alerts: orders, transfers, clearances."""
-    with _opened(workspace, config) as (_, store):
+    with opened(workspace, config) as (_, store):
         found = store.responses().drafts(state=state or None, limit=1000)
     if json:
         show.summary({"drafts": found}, True)
@@ -169,21 +165,9 @@ def decide(
     json: Json = False,
 ) -> None:
     """Decide on a draft."""
-    with _opened(workspace, config) as (settings, store):
+    with opened(workspace, config) as (settings, store):
         answer = store.responses(settings.desk).decide(draft, decision, _said(by, reason))
     show.summary({name: answer["draft"][name] for name in DRAFTED}, json)
-
-
-@contextmanager
-def _opened(workspace: "Path | None", config: "Path | None") -> "Iterator[tuple[Settings, Store]]":
-    from serving.store.store import Store
-
-    settings = settings_of(workspace, config)
-    store = Store.open(settings.database_url.get_secret_value())
-    try:
-        yield settings, store
-    finally:
-        store.close()
 
 
 def _said(by: str, reason: str) -> "Said":

@@ -7,7 +7,7 @@ import pandas as pd
 import typer
 
 from serving.cli import show
-from serving.cli.options import Config, Json, Workspace, settings_of
+from serving.cli.options import Config, Json, Workspace, opened, settings_of
 
 app = typer.Typer(name="notify", help="Who is told, on which channel, and what became of it.")
 LISTED = ("notice_id", "channel", "event", "owner", "state", "attempts", "created_at", "reason")
@@ -35,15 +35,10 @@ def why(
     json: Json = False,
 ) -> None:
     """Say who was told of an alert, and why somebody was not."""
-    from serving.store.store import Store
     from serving.telling import why
 
-    settings = settings_of(workspace, config)
-    store = Store.open(settings.database_url.get_secret_value())
-    try:
+    with opened(workspace, config) as (settings, store):
         found = why(store, settings.desk, store.alert_named(alert))
-    finally:
-        store.close()
     if json:
         show.summary(found, True)
         return
@@ -62,11 +57,8 @@ def list_notices(
     json: Json = False,
 ) -> None:
     """Notices as they stand, the newest first."""
-    from serving.store.store import Store
-
-    store = Store.open(settings_of(workspace, config).database_url.get_secret_value())
-    found = store.outbox.find(state=state, channel=channel, limit=limit)
-    store.close()
+    with opened(workspace, config) as (_, store):
+        found = store.outbox.find(state=state, channel=channel, limit=limit)
     lines = pd.DataFrame(found, columns=list(LISTED))
     if json:
         show.summary({"notices": [{name: each[name] for name in LISTED} for each in found]}, True)
@@ -88,11 +80,8 @@ def redrive(
 ) -> None:
     """Send what was given up once more, under the same names."""
     from serving.delivering import deliver_once
-    from serving.store.store import Store
 
-    settings = settings_of(workspace, config)
+    with opened(workspace, config) as (settings, store):
+        count = store.outbox.redrive(datetime.now(UTC), channel, notices or ())
     url = settings.database_url.get_secret_value()
-    store = Store.open(url)
-    count = store.outbox.redrive(datetime.now(UTC), channel, notices or ())
-    store.close()
     show.summary({"queued": count} | deliver_once(url, settings.desk).summary(), json)

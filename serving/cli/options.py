@@ -1,13 +1,18 @@
 """What every command takes, and how it turns into settings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 import typer
 
 from ingestion.errors import Problem, UsageProblem
 from serving.settings import Settings, read_settings
+
+if TYPE_CHECKING:  # it takes seconds to import
+    from serving.store.store import Store
 
 
 def writable(path: Path | None) -> Path | None:
@@ -65,6 +70,19 @@ def horizons_of(text: str | None) -> list[int] | None:
 def settings_of(workspace: Path | None, config: Path | None, **given: object) -> Settings:
     """Settings from defaults, the file, the environment and the command line, in rising order."""
     return read_settings(config=config, workspace=workspace, **given)
+
+
+@contextmanager
+def opened(workspace: Path | None, config: Path | None) -> "Iterator[tuple[Settings, Store]]":
+    """Settings and their store, which is closed at the end."""
+    from serving.store.store import Store
+
+    settings = settings_of(workspace, config)
+    store = Store.open(settings.database_url.get_secret_value())
+    try:
+        yield settings, store
+    finally:
+        store.close()
 
 
 def date_of(text: str | None) -> pd.Timestamp | None:

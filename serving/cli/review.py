@@ -8,7 +8,7 @@ import pandas as pd
 import typer
 
 from serving.cli import show
-from serving.cli.options import AsOf, Config, Json, Workspace, date_of, settings_of
+from serving.cli.options import AsOf, Config, Json, Workspace, date_of, opened
 
 if TYPE_CHECKING:  # they take seconds to import
     from serving.reviewing import Review
@@ -21,8 +21,6 @@ app = typer.Typer(
 )
 WHOLE = 32  # characters of an alert's id
 By = Annotated[str, typer.Option("--by", help="Who decides.")]
-Reason = Annotated[str, typer.Option(help="Why.")]
-Id = Annotated[str, typer.Argument(help="The proposal's id.")]
 
 
 @app.callback()
@@ -47,21 +45,16 @@ def review(
         return
     from ingestion.errors import UsageProblem
     from serving import proposing, reviewing
-    from serving.store.store import Store
     from serving.walk import Walk
 
     if out is not None and out.suffix.lower() != ".html":
         raise UsageProblem(f"--out must end in .html, got {out.name!r}; the figures come with --json")
-    settings = settings_of(workspace, config)
-    store, at = Store.open(settings.database_url.get_secret_value()), datetime.now(UTC)
-    try:
-        with show.progress() as stage:
-            walk = Walk(settings, date_of(as_of), stage)
-            if proposals:
-                proposing.make_proposals(walk, store, at, column=by, days=days, compute=compute)
-            found = reviewing.review(walk, store, reviewing.month_of(month, walk), at)
-    finally:
-        store.close()
+    at = datetime.now(UTC)
+    with opened(workspace, config) as (settings, store), show.progress() as stage:
+        walk = Walk(settings, date_of(as_of), stage)
+        if proposals:
+            proposing.make_proposals(walk, store, at, column=by, days=days, compute=compute)
+        found = reviewing.review(walk, store, reviewing.month_of(month, walk), at)
     if out is not None:
         from serving.report import write_report
 
@@ -75,43 +68,29 @@ def review(
         show.words.print(f"Report → {out}", highlight=False)
 
 
-@app.command()
-def approve(
-    proposal: Id,
-    by: By,
-    reason: Reason = "",
-    workspace: Workspace = None,
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Carry a proposal out, as a new version of its rule."""
-    _decide(proposal, by, reason, (workspace, config), "approved", as_json=json)
+def _decision(name: str, state: "State", what: str) -> None:
+    """A command that decides about a proposal."""
+
+    @app.command(name, help=what)
+    def decide(
+        proposal: Annotated[str, typer.Argument(help="The proposal's id.")],
+        by: By,
+        reason: Annotated[str, typer.Option(help="Why.")] = "",
+        workspace: Workspace = None,
+        config: Config = None,
+        json: Json = False,
+    ) -> None:
+        from serving import proposing
+
+        with opened(workspace, config) as (settings, store):
+            now = datetime.now(UTC)
+            done = proposing.decide(settings, store, proposal, state, by=by, reason=reason, at=now)
+        show.summary({"proposal": proposal, "rule": done.proposal.rule, "state": done.state, "by": by}, json)
 
 
-@app.command()
-def rollback(
-    proposal: Id,
-    by: By,
-    reason: Reason = "",
-    workspace: Workspace = None,
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Take an approved proposal back, as another version of its rule."""
-    _decide(proposal, by, reason, (workspace, config), "rolled_back", as_json=json)
-
-
-@app.command()
-def decline(
-    proposal: Id,
-    by: By,
-    reason: Reason = "",
-    workspace: Workspace = None,
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Say no to a proposal: it is not made again."""
-    _decide(proposal, by, reason, (workspace, config), "declined", as_json=json)
+_decision("approve", "approved", "Carry a proposal out, as a new version of its rule.")
+_decision("rollback", "rolled_back", "Take an approved proposal back, as another version of its rule.")
+_decision("decline", "declined", "Say no to a proposal: it is not made again.")
 
 
 @app.command()
@@ -127,37 +106,10 @@ def verdict(
     json: Json = False,
 ) -> None:
     """Overrule what was computed of an alert; the next review counts it so."""
-    from serving.store.store import Store
-
-    settings = settings_of(workspace, config)
-    store = Store.open(settings.database_url.get_secret_value())
-    try:
+    with opened(workspace, config) as (_, store):
         alert = alert if len(alert) >= WHOLE else store.alert_named(alert)
         store.outcomes.say(alert, outcome, author=by, reason=reason, at=datetime.now(UTC))
-    finally:
-        store.close()
     show.summary({"alert": alert, "outcome": outcome, "by": by}, json)
-
-
-def _decide(
-    proposal: str,
-    by: str,
-    reason: str,
-    where: tuple[Path | None, Path | None],
-    state: "State",
-    *,
-    as_json: bool,
-) -> None:
-    from serving import proposing
-    from serving.store.store import Store
-
-    settings = settings_of(*where)
-    store = Store.open(settings.database_url.get_secret_value())
-    try:
-        done = proposing.decide(settings, store, proposal, state, by=by, reason=reason, at=datetime.now(UTC))
-    finally:
-        store.close()
-    show.summary({"proposal": proposal, "rule": done.proposal.rule, "state": done.state, "by": by}, as_json)
 
 
 def _show(found: "Review", currency: str) -> None:
@@ -176,12 +128,12 @@ def _show(found: "Review", currency: str) -> None:
         }
         for name, kpi in KPIS.items()
     ]
-    _lines(pd.DataFrame(lines))
+    show.lines(pd.DataFrame(lines))
     old = found.rules[found.rules["old"].astype(bool)]
     for name, age in zip(old["rule"], old["age_days"], strict=True):
         show.words.print(f"→ {name} has not been changed for {age} days: look whether it still fits")
     if found.proposals:
-        _lines(pd.DataFrame([_line(one) for one in found.proposals]))
+        show.lines(pd.DataFrame([_line(one) for one in found.proposals]))
 
 
 def _line(one: "Kept") -> dict[str, Any]:
@@ -195,9 +147,3 @@ def _line(one: "Kept") -> dict[str, Any]:
         "for": where,
         "why": proposal.why["en"],
     }
-
-
-def _lines(frame: pd.DataFrame) -> None:
-    """A table without a grid: many columns must fit a narrow screen."""
-    text = frame.to_string(index=False, na_rep="")
-    show.words.print(text, markup=False, highlight=False, soft_wrap=True)

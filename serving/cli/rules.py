@@ -8,7 +8,7 @@ import pandas as pd
 import typer
 
 from serving.cli import show
-from serving.cli.options import AsOf, Config, Json, Workspace, date_of, settings_of
+from serving.cli.options import AsOf, Config, Json, Workspace, date_of, opened
 from serving.settings import Settings
 
 if TYPE_CHECKING:  # it takes seconds to import
@@ -30,15 +30,11 @@ def list_rules(
     json: Json = False,
 ) -> None:
     """The rules in force on a date, in the order in which they speak."""
-    from serving.store.store import Store
     from warning.rulebook import spec_of, write_rules
 
-    settings = settings_of(workspace, config)
-    store = Store.open(settings.database_url.get_secret_value())
-    day = _day(as_of, settings, store)
-    book = store.rules(settings.rules)
-    rules, saved = book.in_force(day), {one.rule.name for one in book.versions()}
-    store.close()
+    with opened(workspace, config) as (settings, store):
+        day, book = _day(as_of, settings, store), store.rules(settings.rules)
+        rules, saved = book.in_force(day), {one.rule.name for one in book.versions()}
     if out is not None:
         out.write_text(write_rules(rules), encoding="utf-8")
         show.summary({"rules": len(rules), "out": str(out)}, json)
@@ -59,7 +55,7 @@ def list_rules(
             for rule in rules
         ]
         show.words.print(f"[bold]Rules in force on {day}[/]", highlight=False)
-        _lines(pd.DataFrame(lines))
+        show.lines(pd.DataFrame(lines))
 
 
 @app.command("show")
@@ -71,16 +67,13 @@ def show_rule(
 ) -> None:
     """One rule: what is in force now, and every version that was saved, who saved it and why."""
     from ingestion.errors import Problem
-    from serving.store.store import Store
     from warning.rulebook import spec_of, write_rules
     from warning.selection import nearest
 
-    settings = settings_of(workspace, config)
-    store = Store.open(settings.database_url.get_secret_value())
-    book = store.rules(settings.rules)
-    now = {rule.name: rule for rule in book.in_force(_day(None, settings, store))}
-    versions = book.versions(name)
-    store.close()
+    with opened(workspace, config) as (settings, store):
+        book = store.rules(settings.rules)
+        now = {rule.name: rule for rule in book.in_force(_day(None, settings, store))}
+        versions = book.versions(name)
     if name not in now and not versions:
         raise Problem(f"there is no rule {name!r}; {nearest(name, list(now))}")
     lines: list[dict[str, Any]] = [
@@ -102,7 +95,7 @@ def show_rule(
     else:
         show.words.print(f"{name} is withdrawn.", highlight=False)
     if lines:
-        _lines(pd.DataFrame(lines).drop(columns="rule"))
+        show.lines(pd.DataFrame(lines).drop(columns="rule"))
 
 
 @app.command("preview")
@@ -118,26 +111,16 @@ def preview_rules(
     """What changed rules would have fired over the last days, against those in force; nothing is saved."""
     from serving.hindsight import all_days, kept_days
     from serving.results import Results, write_table
-    from serving.store.store import Store
     from warning.preview import preview
     from warning.rulebook import changed, read_rules
 
-    settings = settings_of(workspace, config)
-    store = Store.open(settings.database_url.get_secret_value())
-    try:
+    with opened(workspace, config) as (settings, store), show.progress() as stage:
         now = store.rules(settings.rules).in_force(_day(None, settings, store))
         wanted = changed(now, read_rules(file))
-        with show.progress() as stage:
-            results = Results(settings.workspace / "results")
-            seen = (
-                kept_days(settings, store, results, days)
-                if stored
-                else all_days(settings, store, days, stage)
-            )
-            stage("trying the rules")
-            found = preview(wanted, now, seen.days)
-    finally:
-        store.close()
+        results = Results(settings.workspace / "results")
+        seen = kept_days(settings, store, results, days) if stored else all_days(settings, store, days, stage)
+        stage("trying the rules")
+        found = preview(wanted, now, seen.days)
     if out is not None:
         write_table(found.differences, out)
     notes = [*seen.notes, *found.notes]
@@ -148,12 +131,12 @@ def preview_rules(
         show.summary(found.summary() | told, True)
         return
     show.summary({name: value for name, value in found.summary().items() if name != "notes"}, False)
-    _lines(found.daily.assign(date=found.daily["date"].dt.date))
+    show.lines(found.daily.assign(date=found.daily["date"].dt.date))
     shown = found.differences.assign(
         **{name: pd.to_datetime(found.differences[name]).dt.date for name in ("opened_on", "opened_before")}
     )
     show.words.print("[bold]What would differ, the most money first[/]")
-    _lines(shown.head(SHOWN).assign(money_at_risk=shown["money_at_risk"].head(SHOWN).round(2)))
+    show.lines(shown.head(SHOWN).assign(money_at_risk=shown["money_at_risk"].head(SHOWN).round(2)))
     if len(shown) > SHOWN:
         show.words.print(f"… and {len(shown) - SHOWN} more: --out FILE")
     for note in notes:
@@ -173,18 +156,13 @@ def save_rules(
     json: Json = False,
 ) -> None:
     """Save what a file of rules changes, as new versions; the same file again changes nothing."""
-    from serving.store.store import Store
     from warning.rulebook import read_rules
 
-    settings = settings_of(workspace, config)
     entries = read_rules(file)
-    store = Store.open(settings.database_url.get_secret_value())
-    try:
+    with opened(workspace, config) as (settings, store):
         book, day = store.rules(settings.rules), _day(since, settings, store)
         store.check_rules(book.would_be(entries, day))
         saved = book.save(entries, day, datetime.now(UTC), author=author, reason=reason)
-    finally:
-        store.close()
     lines = [
         f"{one.rule.name} version {one.rule.version} from {one.rule.valid_from}"
         + ("" if one.enabled else ", withdrawn")
@@ -201,9 +179,3 @@ def _day(text: str | None, settings: Settings, store: "Store") -> date:
 
     given = date_of(text)
     return business_date(settings, store) if given is None else given.date()
-
-
-def _lines(frame: pd.DataFrame) -> None:
-    """A table without a grid: many columns must fit a narrow screen."""
-    text = frame.to_string(index=False, na_rep="")
-    show.words.print(text, markup=False, highlight=False, soft_wrap=True)

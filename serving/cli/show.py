@@ -77,6 +77,11 @@ def table(frame: pd.DataFrame, title: str, rows: int = 20) -> None:
         words.print(f"… and {len(frame) - rows} more")
 
 
+def lines(frame: pd.DataFrame) -> None:
+    """A table without a grid: many columns must fit a narrow screen."""
+    words.print(frame.to_string(index=False, na_rep=""), markup=False, highlight=False, soft_wrap=True)
+
+
 def deliver(frame: pd.DataFrame, out: Path | None, as_json: bool) -> None:
     """Write a command's data to its file, or as CSV to stdout; with JSON, stdout tells where it went."""
     if out is None:

@@ -8,7 +8,7 @@ import typer
 
 from ingestion.errors import UsageProblem
 from serving.cli import show
-from serving.cli.options import Config, Json, Workspace, settings_of
+from serving.cli.options import Config, Json, Workspace, opened
 
 app = typer.Typer(name="silences", help="Quiet about some alerts for a while, with a reason and an end.")
 
@@ -21,11 +21,8 @@ def list_silences(
     json: Json = False,
 ) -> None:
     """The silences that hold or will."""
-    from serving.store.store import Store
-
-    store = Store.open(settings_of(workspace, config).database_url.get_secret_value())
-    found = store.silences.list(None if everything else datetime.now(UTC))
-    store.close()
+    with opened(workspace, config) as (_, store):
+        found = store.silences.list(None if everything else datetime.now(UTC))
     lines = [
         {
             "silence_id": one.silence_id,
@@ -57,10 +54,8 @@ def add_silence(
     json: Json = False,
 ) -> None:
     """Silence the alerts that meet all of these; they are kept, but nobody is told and no list shows them."""
-    from serving.store.store import Store
     from warning.silences import make_silence
 
-    settings = settings_of(workspace, config)
     selector: dict[str, list[str]] = {}
     for pair in of:
         column, equals, value = pair.partition("=")
@@ -71,13 +66,12 @@ def add_silence(
         end = datetime.fromisoformat(until)
     except ValueError:
         raise UsageProblem(f"--until must be a date or time, got {until!r}; write 2024-06-03") from None
-    end = end if end.tzinfo else end.replace(tzinfo=settings.desk.hours.zone)
     now = datetime.now(UTC)
-    silence = make_silence(selector, reason, author, now, end.astimezone(UTC))
-    store = Store.open(settings.database_url.get_secret_value())
-    store.silences.add(silence, now)
-    store.attend(now, settings.desk)
-    store.close()
+    with opened(workspace, config) as (settings, store):
+        end = end if end.tzinfo else end.replace(tzinfo=settings.desk.hours.zone)
+        silence = make_silence(selector, reason, author, now, end.astimezone(UTC))
+        store.silences.add(silence, now)
+        store.attend(now, settings.desk)
     show.summary({"silence_id": silence.silence_id, "until": f"{silence.ends_at:%Y-%m-%d %H:%M} UTC"}, json)
 
 
@@ -89,12 +83,8 @@ def end_silence(
     json: Json = False,
 ) -> None:
     """End a silence now; what is still open comes to its owners."""
-    from serving.store.store import Store
-
-    settings = settings_of(workspace, config)
     now = datetime.now(UTC)
-    store = Store.open(settings.database_url.get_secret_value())
-    silence = store.silences.end(silence_id, now)
-    store.attend(now, settings.desk)
-    store.close()
+    with opened(workspace, config) as (settings, store):
+        silence = store.silences.end(silence_id, now)
+        store.attend(now, settings.desk)
     show.summary({"silence_id": silence.silence_id, "ended": f"{silence.ends_at:%Y-%m-%d %H:%M} UTC"}, json)

@@ -4,18 +4,21 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
 
 from forecasting.gbm import Gbm
 from forecasting.training import train
 from serving import pipeline
+from serving.api.app import create_app
 from serving.results import Results
 from serving.settings import Settings
 from serving.store.store import Store
@@ -379,3 +382,12 @@ def write_tables(folder: Path, n: int = 6, days: int = 220) -> None:
     }
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
+
+
+@pytest.fixture
+def web(new_shop: Any) -> Iterator[TestClient]:
+    """The pages of a shop with two owners, from their own address."""
+    settings = Settings(workspace=new_shop.folder, owners={"buyer": {}, "head": {}})
+    app = create_app(settings, new_shop.store, new_shop.results, today=lambda: date(2026, 3, 9))
+    with TestClient(app, base_url="http://127.0.0.1:8000", headers={"Accept-Language": "en"}) as client:
+        yield client

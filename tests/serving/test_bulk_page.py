@@ -2,26 +2,12 @@
 
 import html
 import re
-from collections.abc import Iterator
-from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
 
-import pytest
 from fastapi.testclient import TestClient
 
-from serving.api.app import create_app
-from serving.settings import Settings
-
 HERE = "http://127.0.0.1:8000"
-
-
-@pytest.fixture
-def web(new_shop: Any) -> Iterator[TestClient]:
-    settings = Settings(workspace=new_shop.folder, owners={"buyer": {}, "head": {}})
-    app = create_app(settings, new_shop.store, new_shop.results, today=lambda: date(2026, 3, 9))
-    with TestClient(app, base_url=HERE, headers={"Accept-Language": "en"}) as client:
-        yield client
 
 
 def send(web: TestClient, alerts: list[str], **form: str) -> Any:

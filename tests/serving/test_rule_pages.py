@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -10,8 +9,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ingestion.errors import Problem
-from serving.api.app import create_app
-from serving.settings import Settings
 from serving.web.forms import Form
 from serving.web.rules import entry_in, view_of
 from warning.rulebook import changed, spec_of
@@ -19,14 +16,6 @@ from warning.rules import Rule, default_rules
 from warning.tuning import Proposal
 
 HERE = "http://127.0.0.1:8000"
-
-
-@pytest.fixture
-def web(new_shop: Any) -> Iterator[TestClient]:
-    settings = Settings(workspace=new_shop.folder, owners={"buyer": {}, "head": {}})
-    app = create_app(settings, new_shop.store, new_shop.results, today=lambda: date(2026, 3, 9))
-    with TestClient(app, base_url=HERE, headers={"Accept-Language": "en"}) as client:
-        yield client
 
 
 def text_of(page: str) -> str:
