@@ -6,7 +6,7 @@ count too; gaps are filled, which the library requires.
 
 The library pins an older pandas, so it is installed beside the project:
 
-    pip install --no-deps mlforecast optuna
+    pip install --no-deps mlforecast optuna colorlog
 """
 
 import time

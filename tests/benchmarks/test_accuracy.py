@@ -83,7 +83,7 @@ def test_conformal_intervals_are_the_librarys(case: Case) -> None:
 
 def learned(case: Case) -> peers.Arrays:
     """The fits of mlforecast, which is not installed with the project."""
-    pytest.importorskip("mlforecast", reason="pip install --no-deps mlforecast optuna")
+    pytest.importorskip("mlforecast", reason="pip install --no-deps mlforecast optuna colorlog")
     return peers_mlforecast.fit(case)
 
 
