@@ -4,11 +4,19 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from typer.testing import CliRunner
 
+from serving.cli import show
 from serving.cli.app import app
 
 HEADER = "sku,location,date,quantity,cashier\n"
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that wraps no cell, whatever COLUMNS said when the console was made."""
+    monkeypatch.setattr(show.words, "width", 250)
 
 
 def load(tmp_path: Path, text: str, *more: str) -> str:
@@ -17,8 +25,7 @@ def load(tmp_path: Path, text: str, *more: str) -> str:
     (folder / "demand.csv").write_text(HEADER + text, encoding="utf-8")
     (folder / "forestock.toml").write_text('[workspace]\nperiod = "day"\n', encoding="utf-8")
     where = ["--workspace", str(tmp_path / "workspace"), "--config", str(folder / "forestock.toml")]
-    wide = {"COLUMNS": "250", "TERMINAL_WIDTH": "250"}
-    done = CliRunner().invoke(app, ["load", str(folder), *where, *more], env=wide)
+    done = CliRunner().invoke(app, ["load", str(folder), *where, *more])
     assert done.exit_code in (0, 4), done.exception
     return done.output
 
