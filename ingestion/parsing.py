@@ -26,6 +26,7 @@ PLAIN_DATES = (
     (r"\d{4}/\d{1,2}", "%Y/%m"),
     (r"\d{4}年\d{1,2}月", "%Y年%m月"),
 )
+WEEKS = r"\d{4}-?W\d{2}(-?[1-7])?"  # ISO 8601
 TIMES = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*"
 EXCEL_EPOCH, EXCEL_SERIALS = pd.Timestamp("1899-12-30"), (20000.0, 80000.0)  # 1954 … 2119
 
@@ -116,10 +117,12 @@ def as_numbers(raw: pd.Series, decimal: str = ".") -> pd.Series:
 
 
 def as_dates(raw: pd.Series, formats: Sequence[str] = ()) -> pd.Series:
-    """Midnights: ISO dates and their kin, months, Excel serials, or the formats given.
+    """Midnights: ISO dates and their kin, months, weeks as their Mondays, Excel serials, or the formats given.
 
     >>> as_dates(pd.Series(["2024-02-29", "45352", "2024年3月", "03/04/2024"])).dt.strftime("%F").tolist()
     ['2024-02-29', '2024-03-01', '2024-03-01', nan]
+    >>> as_dates(pd.Series(["2025-W01", "2024W53", "2024-W52-7"])).dt.strftime("%F").tolist()
+    ['2024-12-30', nan, '2024-12-29']
     >>> as_dates(pd.Series(["3/4/24"]), ["%m/%d/%y"]).dt.strftime("%F").tolist()
     ['2024-03-04']
     """
@@ -153,6 +156,10 @@ def _plain(text: pd.Series) -> pd.Series:
         fits = text.str.fullmatch(pattern)
         if fits.any():
             dates[fits] = _midnight(pd.to_datetime(text[fits], format=form, errors="coerce"))
+    weeks = text.str.fullmatch(WEEKS)
+    if weeks.any():
+        days = text[weeks].str.replace("-", "").str.ljust(8, "1")
+        dates[weeks] = _midnight(pd.to_datetime(days, format="%GW%V%u", errors="coerce"))
     timed = text.str.fullmatch(TIMES)
     if timed.any():
         # A time of day is dropped, and so is its zone: dates are local business dates.
