@@ -29,7 +29,7 @@ TUNED = ("stockout_risk", "low_stock")
 TRIGGERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of a risk: chances; of low stock: shares of what they are now
 SHARES = (1.0, 2.0, 3.0, 5.0)
 SELECTED = ("sku", "location", "category")  # columns by which policies tell targets
-HYSTERESES = (0.05, 0.1, 0.2, 0.3)
+HYSTERESES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 @dataclass(frozen=True)
