@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numba import njit
-from scipy.special import ndtr
-from scipy.stats import norm, qmc
 
 from forecasting import piecewise
+from forecasting.paths import nearest_shape, path_places
 from ingestion.periods import Period
 
 LEVELS = np.array(
@@ -94,11 +93,12 @@ class CumulativeDemand:
     def paths(self, count: int, seed: int = 0) -> np.ndarray:
         """(n, count, H) units: joint sample paths of the sums, never falling along the horizon.
 
-        A Gaussian random walk with autocorrelated steps gives each path its level at every horizon;
-        the sums' own quantiles turn levels into units, so that each horizon keeps its distribution.
+        `forecasting.paths` says where each path stands in each sum's distribution, and the sums' own
+        quantiles turn that into units, so that each horizon keeps its distribution.
         """
-        uniform = path_levels(count, self.horizon, self.correlation, seed)
-        return np.maximum.accumulate(_sample(self.levels, self.quantiles, uniform), axis=2)
+        places = path_places(count, self.horizon, self.correlation, seed)
+        which = nearest_shape(self.levels, self.quantiles[:, 0])
+        return np.maximum.accumulate(_sample(self.levels, self.quantiles, places, which), axis=2)
 
     def daily(
         self, levels: np.ndarray | list[float], count: int = 512, seed: int = 0
@@ -111,34 +111,6 @@ class CumulativeDemand:
             steps = np.diff(self.take(rows).paths(count, seed), axis=2, prepend=0.0)
             quantiles[rows] = np.moveaxis(np.quantile(steps, np.asarray(levels, dtype=float), axis=1), 0, 2)
         return mean, quantiles
-
-
-def path_levels(count: int, horizon: int, correlation: float, seed: int) -> np.ndarray:
-    """(count, horizon) in (0, 1): where each path's sum stands in the sum's distribution.
-
-    A random walk of `path_scores`.
-
-    >>> path_levels(1024, 9, 0.0, 1).mean(axis=0).round(2).tolist()
-    [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
-    """
-    walk = np.cumsum(path_scores(count, horizon, correlation, seed), axis=1)
-    lag = np.abs(np.subtract.outer(np.arange(horizon), np.arange(horizon)))
-    covariance = np.where(lag == 0, 1.0, np.power(float(correlation), lag))
-    spread = np.sqrt(np.array([covariance[: h + 1, : h + 1].sum() for h in range(horizon)]))
-    return ndtr(walk / spread)
-
-
-def path_scores(count: int, horizon: int, correlation: float, seed: int) -> np.ndarray:
-    """(count, horizon) normal scores of the single periods of each path: AR(1) with `correlation`, of Sobol
-    points."""
-    size = 1 << max(count - 1, 1).bit_length()
-    points = qmc.Sobol(horizon, rng=np.random.default_rng(seed)).random(size)[:count]
-    shocks = norm.ppf(np.clip(points, 1e-6, 1 - 1e-6))
-    steps = np.empty_like(shocks)
-    steps[:, 0] = shocks[:, 0]
-    for h in range(1, horizon):
-        steps[:, h] = correlation * steps[:, h - 1] + np.sqrt(1 - correlation**2) * shocks[:, h]
-    return steps
 
 
 def monotone(quantiles: np.ndarray) -> np.ndarray:
@@ -181,10 +153,10 @@ def _each(levels: np.ndarray, rows: np.ndarray, amount: np.ndarray, loss: bool) 
 
 
 @njit(cache=True, nogil=True)
-def _sample(levels: np.ndarray, rows: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    out = np.empty((rows.shape[0], uniform.shape[0], rows.shape[1]), dtype=np.float32)
+def _sample(levels: np.ndarray, rows: np.ndarray, places: np.ndarray, which: np.ndarray) -> np.ndarray:
+    out = np.empty((rows.shape[0], places.shape[2], rows.shape[1]), dtype=np.float32)
     for i in range(rows.shape[0]):
-        for s in range(uniform.shape[0]):
+        for s in range(places.shape[2]):
             for h in range(rows.shape[1]):
-                out[i, s, h] = piecewise.quantile(levels, rows[i, h], uniform[s, h])
+                out[i, s, h] = piecewise.quantile(levels, rows[i, h], places[which[i], h, s])
     return out

@@ -9,8 +9,8 @@ import pandas as pd
 from numba import njit
 
 from forecasting.cumulative import CumulativeDemand
+from forecasting.paths import nearest_shape, path_places
 from optimization.lots import periods_left
-from optimization.paths import nearest_shape, path_places
 from optimization.sums import Sums, sum_quantile, sums
 from optimization.targets import Defaults
 
@@ -113,7 +113,9 @@ def expected_waste(
 def _places(demand: CumulativeDemand, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(shapes, count, H) where each path's sum stands, and (n,) which of the shapes a series follows."""
     places = path_places(count, demand.horizon, demand.correlation, seed)
-    return np.ascontiguousarray(places.transpose(0, 2, 1)), nearest_shape(demand)
+    return np.ascontiguousarray(places.transpose(0, 2, 1)), nearest_shape(
+        demand.levels, demand.quantiles[:, 0]
+    )
 
 
 def _paying(supply: pd.DataFrame, targets: pd.DataFrame, days: float, recovered: float) -> np.ndarray:

@@ -1,23 +1,16 @@
-"""Paths: where each sample path of demand stands, period by period, in the distribution of its sums.
+"""Ways: the sample paths of demand as compiled walks read them off a row of quantiles.
 
-It owns how sums over one period, two, three belong together. Each path adds up periods of gamma demand whose
-normal scores follow AR(1) with the forecast's correlation; its rank among all paths says where it stands, so
-that each sum keeps its own distribution. How uneven the periods are matters: a slow item's sum over three
-weeks is mostly that over two, and once in a while far above it, where a steady item's always grows. With one
-law for all, sums that may not fall would have to be held up, and the later periods of slow items would be
-asked for too much.
+The law of the paths is `forecasting.paths`; here each place in a distribution becomes two entries of a row
+and their weights, once for all series.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaincinv, ndtr
 
-from forecasting.cumulative import CumulativeDemand, path_scores
+from forecasting.cumulative import CumulativeDemand
+from forecasting.paths import nearest_shape, path_places
 from optimization.sums import Picks, picks
-
-# Shapes of a period's gamma demand; each series takes the nearest.
-SHAPES = np.geomspace(0.03, 30.0, 11)
 
 
 class Ways(NamedTuple):
@@ -36,44 +29,4 @@ def ways(demand: CumulativeDemand, count: int, seed: int, horizon: int | None = 
     places = path_places(count, horizon or demand.horizon, demand.correlation, seed)
     chosen = picks(demand.levels, places)
     narrow = chosen._replace(low=chosen.low.astype(np.int32), high=chosen.high.astype(np.int32))
-    return Ways(narrow, nearest_shape(demand))
-
-
-def path_places(count: int, horizon: int, correlation: float, seed: int) -> np.ndarray:
-    """(len(SHAPES), horizon, count) in (0, 1): where each path's sum stands, each place taken once.
-
-    >>> places = path_places(256, 3, 0.0, 1)
-    >>> [round(float(np.corrcoef(rows[0], rows[2])[0, 1]), 1) for rows in places[[0, -1]]]
-    [0.4, 0.6]
-    """
-    steps = np.ascontiguousarray(path_scores(count, horizon, correlation, seed).T)
-    asked = gammaincinv(SHAPES[:, None, None], ndtr(steps)[None])
-    ranks = np.cumsum(asked, axis=1).argsort(axis=2, kind="stable").argsort(axis=2)
-    return (ranks + 0.5) / count
-
-
-def nearest_shape(demand: CumulativeDemand) -> np.ndarray:
-    """(n,) entry of SHAPES nearest to 4 / skewness² of the first period.
-
-    Ranks do not change when demand is shifted or scaled, so that three moments are met with one shape: a
-    Poisson period of mean m, less skewed than a gamma one of its variance, follows the shape 4 m.
-    """
-    skew = np.maximum(_skewness(demand.levels, demand.quantiles[:, 0].astype(np.float64)), 1e-6)
-    return np.searchsorted(np.sqrt(SHAPES[1:] * SHAPES[:-1]), 4.0 / np.square(skew)).astype(np.int64)
-
-
-def _skewness(levels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(n,) of distributions with quantiles `rows`, (n, levels); 0 where there is no spread.
-
-    As in `piecewise`: even between two levels and from zero on to the lowest, an exponential tail above.
-    """
-    low = np.concatenate([np.zeros((len(rows), 1)), rows[:, :-1]], axis=1)
-    chance, rest = np.diff(levels, prepend=0.0), 1.0 - levels[-1]
-    third = max(len(levels) - 4, 0)
-    tail = (rows[:, -1] - rows[:, third]) / np.log((1.0 - levels[third]) / rest)
-    mean = (low + rows) @ chance / 2 + rest * (rows[:, -1] + tail)
-    a, b, top = low - mean[:, None], rows - mean[:, None], rows[:, -1] - mean
-    second = (a * a + a * b + b * b) @ chance / 3 + rest * (top**2 + 2 * top * tail + 2 * tail**2)
-    cubes = (a + b) * (a * a + b * b) @ chance / 4
-    cubes += rest * (top**3 + 3 * top**2 * tail + 6 * top * tail**2 + 6 * tail**3)
-    return np.divide(cubes, second**1.5, where=second > 0, out=np.zeros(len(rows)))
+    return Ways(narrow, nearest_shape(demand.levels, demand.quantiles[:, 0]))

@@ -1,11 +1,13 @@
 """Questions put to sums of Poisson demand, whose answers are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import poisson
 
-from forecasting.cumulative import LEVELS, CumulativeDemand, path_levels
+from forecasting.cumulative import LEVELS, CumulativeDemand
 from ingestion.periods import Period
 
 RATES = np.array([0.3, 2.0, 20.0])
@@ -57,10 +59,10 @@ def test_paths_keep_every_horizons_distribution(sums):
         np.testing.assert_allclose(np.quantile(paths, level, axis=1), own, rtol=0.08, atol=0.7)
 
 
-def test_paths_of_correlated_errors_stay_on_their_side():
+def test_paths_of_correlated_errors_stay_on_their_side(sums):
     def persistence(rho: float) -> float:
-        levels = path_levels(4096, 14, rho, 0)
-        return float(np.corrcoef(levels[:, 2], levels[:, 13])[0, 1])
+        paths = replace(sums, correlation=rho).paths(4096)[1]
+        return float(np.corrcoef(paths[:, 2], paths[:, 13])[0, 1])
 
     assert persistence(0.8) > persistence(0.0) + 0.1
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import gamma, nbinom, poisson
 
-from optimization.paths import SHAPES, nearest_shape, path_places, ways
+from forecasting.paths import SHAPES, nearest_shape, path_places
+from optimization.paths import ways
 from optimization.sums import compiled_rows
 
 COUNT = 1024
@@ -54,7 +55,7 @@ def test_a_series_follows_the_shape_of_its_own_periods(usual_demand):
     """The 17 quantiles tell the skewness of a very uneven period to within one step."""
     for k, shape in enumerate(SHAPES):
         demand = usual_demand([5.0], 3, lambda mean, k=shape: gamma(k * mean / 5.0, scale=5.0 / k))
-        assert abs(nearest_shape(demand)[0] - k) <= (shape < 0.1)
+        assert abs(nearest_shape(demand.levels, demand.quantiles[:, 0])[0] - k) <= (shape < 0.1)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +84,4 @@ def test_nothing_ever_asked_for_is_no_error(usual_demand):
     none = demand.__class__(
         demand.keys, demand.as_of, demand.period, 0 * demand.quantiles, 0 * demand.mean, demand.levels
     )
-    assert SHAPES[nearest_shape(none)].tolist() == [SHAPES[-1]]
+    assert SHAPES[nearest_shape(none.levels, none.quantiles[:, 0])].tolist() == [SHAPES[-1]]
