@@ -117,7 +117,7 @@ def as_numbers(raw: pd.Series, decimal: str = ".") -> pd.Series:
 
 
 def as_dates(raw: pd.Series, formats: Sequence[str] = ()) -> pd.Series:
-    """Midnights: ISO dates and their kin, months, weeks as their Mondays, Excel serials, or the formats given.
+    """Midnights: ISO dates and their kin, months, weeks (Mondays), Excel serials, or the formats given.
 
     >>> as_dates(pd.Series(["2024-02-29", "45352", "2024年3月", "03/04/2024"])).dt.strftime("%F").tolist()
     ['2024-02-29', '2024-03-01', '2024-03-01', nan]
