@@ -7,21 +7,22 @@ from forecasting.features import NAMES, build_rows
 from forecasting.membership import groups_of
 from forecasting.panel import Panel
 from forecasting.peers import peers_at, span_of
-from forecasting.season import FIRM, SOFT, Course, Season, course_of, group_ratio, season_of
+from forecasting.season import FADE, FIRM, SOFT, Course, Season, course_of, group_ratio, season_of
 
 YEAR, MONTH = 364, 56
 
 
 def naive(demand: np.ndarray, usual: np.ndarray, at: int, window: range) -> tuple[float, float]:
-    """Units of the window's earlier years, and what those would have been at the level before each."""
+    """Units of the window's earlier years, and what those would have been at the level before each; the older
+    year fades."""
     total = weight = 0.0
-    for back in (YEAR, 2 * YEAR):
+    for back, worth in ((YEAR, 1.0), (2 * YEAR, FADE)):
         before = [t - back for t in range(at + 1 - MONTH, at + 1) if t - back >= 0]
         before = [t for t in before if np.isfinite(demand[t])]
         for t in window if before else ():
             if 0 <= t - back <= at and np.isfinite(demand[t - back]):
-                total += demand[t - back]
-                weight += demand[before].sum() / usual[before].sum() * usual[t - back]
+                total += worth * demand[t - back]
+                weight += worth * demand[before].sum() / usual[before].sum() * usual[t - back]
     return total, weight
 
 

@@ -8,6 +8,7 @@ import pytest
 from forecasting.features import TRUSTED, build_rows
 from forecasting.occasions import lifts_at
 from forecasting.panel import Panel
+from forecasting.season import FADE
 from forecasting.steps import NAMES, Steps, build_steps
 
 H = 14
@@ -127,14 +128,14 @@ def test_a_step_s_season_is_that_of_the_week_around_it(years: Panel, steps: Step
         usual = 1 + steps.summary.uplift[k] * years.promotion[i]
         for h in range(H):
             total = weight = 0.0
-            for back in (364, 728):
+            for back, worth in ((364, 1.0), (728, FADE)):
                 before = slice(max(at + 1 - back - 56, 0), at + 1 - back)
                 seen = np.isfinite(demand[i, before])
                 level = demand[i, before][seen].sum() / usual[before][seen].sum()
                 week = slice(at + 1 + h - 3 - back, at + 1 + h + 4 - back)
                 seen = np.isfinite(demand[i, week])
-                total += demand[i, week][seen].sum()
-                weight += level * usual[week][seen].sum()
+                total += worth * demand[i, week][seen].sum()
+                weight += worth * level * usual[week][seen].sum()
             assert feature(steps, "season")[k, h] == pytest.approx(min(total / weight, 20.0), rel=1e-4)
             group, firm, soft = (feature(steps, f"season_{name}")[k, h] for name in ("group", "firm", "soft"))
             assert min(group, total / weight) <= firm * 1.0001
