@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecasting.cumulative import CumulativeDemand
+from forecasting.cumulative import CumulativeDemand, in_units
 from forecasting.models import DemandModel
 from forecasting.panel import Panel, build_panel
 from forecasting.training import train
@@ -47,7 +47,7 @@ from optimization.protection import protection_demand
 from optimization.replay import Replay, covered, replay_thresholds, sample_lead_times
 from optimization.supply import supply_terms
 from optimization.targets import set_targets
-from optimization.thresholds import derive_thresholds
+from optimization.thresholds import derive_thresholds, round_up
 
 HORIZON = 35  # days: beyond the longest likely lead time and review of the simulated suppliers
 # Days played unmeasured: before the test weeks with the first thresholds, and into them until what those
@@ -191,8 +191,8 @@ def _curves(worlds: _Worlds, evenings: list[Day], rows: list[np.ndarray]) -> tup
     def stack(what: Callable[[Day], np.ndarray]) -> np.ndarray:
         return np.stack([what(day)[row] for day, row in zip(evenings, rows, strict=True)], axis=1)
 
-    def play(level: np.ndarray) -> Replay:
-        whole = np.ceil(np.maximum(_from_before(level), 0.0) - 1e-6)
+    def play(level: np.ndarray, rounded: Callable[[np.ndarray, bool], np.ndarray] = in_units) -> Replay:
+        whole = rounded(np.maximum(_from_before(level), 0.0), True)
         return replay_thresholds(worlds.demand, whole, whole, **worlds.plain)
 
     ours, filled = stack(lambda day: day.levels), stack(lambda day: day.fills)
@@ -200,7 +200,9 @@ def _curves(worlds: _Worlds, evenings: list[Day], rows: list[np.ndarray]) -> tup
     rules = (("King", king, WIDER), ("z·σ·√L", root_of_time, WIDER), ("fixed cover", fixed_cover, COVERS))
     curves = [Curve("forestock", SETTINGS, tuple(play(ours[:, :, k]) for k in range(len(SETTINGS))))]
     curves += [Curve(name, at, tuple(play(rule(facts, x)) for x in at)) for name, rule, at in rules]
-    return curves, Curve("forestock", FILLS, tuple(play(filled[:, :, k]) for k in range(len(FILLS))))
+    return curves, Curve(
+        "forestock", FILLS, tuple(play(filled[:, :, k], round_up) for k in range(len(FILLS)))
+    )
 
 
 def _panel(warehouse: Warehouse, date: pd.Timestamp) -> Panel:

@@ -119,15 +119,16 @@ def monotone(quantiles: np.ndarray) -> np.ndarray:
 
 
 def in_units(quantiles: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """(n, H, levels) units, the nearest whole ones where whole, (n,): whole units add up to whole sums.
+    """Quantiles in units, the nearest whole ones where `whole`, of a shape that fits: whole units add up to
+    whole sums.
 
-    Nearest, for what lies between two sums estimates one of them: pinball loss is least at a whole sum, and
-    rounding up would hold half a unit too much.
+    Nearest, for a sum of k units stands for all from k - ½ to k + ½: the whole number next to a quantile is
+    the smallest that suffices. Rounding up would hold half a unit too much.
 
-    >>> in_units(np.array([[[0.4, 1.5]], [[0.4, 1.5]]]), np.array([True, False])).tolist()
-    [[[0.0, 2.0]], [[0.4, 1.5]]]
+    >>> in_units(np.array([[0.4, 1.5], [0.4, 1.5]]), np.array([[True], [False]])).tolist()
+    [[0.0, 2.0], [0.4, 1.5]]
     """
-    return np.where(whole[:, None, None], np.floor(quantiles + np.float32(0.5)), quantiles)
+    return np.where(whole, np.floor(quantiles + np.float32(0.5)), quantiles)
 
 
 @njit(cache=True, nogil=True)

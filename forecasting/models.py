@@ -91,7 +91,7 @@ class DemandModel:
             keys=panel.keys.iloc[asked].reset_index(drop=True),
             as_of=panel.as_of,
             period=panel.period,
-            quantiles=in_units(monotone(quantiles), panel.whole[asked]),
+            quantiles=in_units(monotone(quantiles), panel.whole[asked, None, None]),
             mean=np.maximum.accumulate(mean, axis=1),
             levels=LEVELS,
             correlation=self.calibration.correlation,

@@ -201,7 +201,7 @@ def _judged(
     """The record of what was said about the folds: (m, g) means, (m, g, LEVELS) quantiles, seconds."""
     mean, raw, seconds = said
     folds = run.folds
-    quantiles = in_units(raw, run.panel.whole[folds.series])
+    quantiles = in_units(raw, run.panel.whole[folds.series, None, None])
     return Trial(
         name=name,
         plain=name in KINDS,

@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from forecasting.cumulative import CumulativeDemand
+from forecasting.cumulative import CumulativeDemand, in_units
 from optimization.lead_time import LeadTimes
 from optimization.paths import Ways, ways
 from optimization.projection import Arrivals, arrivals_of
 from optimization.protection import protection_demand
 from optimization.sums import compiled_rows
-from optimization.thresholds import round_up
 
 LEVELS = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99])
 LOOK = 3  # protection intervals played ahead, where the forecast reaches
@@ -85,7 +84,7 @@ def settle_targets(
     part, terms, lead = demand.take(chosen), supply.iloc[chosen], lead_times.take(chosen)
     over = protection_demand(part, lead, terms["review_periods"].to_numpy(dtype=np.int64))
     whole = terms["whole"].to_numpy(dtype=bool)
-    levels = round_up(over.quantile(LEVELS), whole[:, None])
+    levels = in_units(over.quantile(LEVELS), whole[:, None])
     world = world_of(part, terms, lead, targets.iloc[chosen], paths, seed)
     fresh = arrivals_of(part.keys, lead, None, demand.horizon)
     cost = _cost_of_levels(world, fresh, np.ascontiguousarray(levels))

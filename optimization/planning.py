@@ -11,7 +11,7 @@ import logging
 import numpy as np
 import pandas as pd
 
-from forecasting.cumulative import CumulativeDemand
+from forecasting.cumulative import CumulativeDemand, in_units
 from optimization.explanation import amount
 from optimization.lead_time import LeadTimes
 from optimization.lost_orders import cheapest_orders
@@ -19,7 +19,6 @@ from optimization.lost_sales import concerned
 from optimization.perishing import sellable, shelf_periods
 from optimization.position import Inbound, due_within
 from optimization.protection import ProtectionDemand, protection_demand
-from optimization.thresholds import round_up
 
 COLUMNS = [
     "kind", "sku", "location", "supplier", "quantity", "order_on", "arrives_on", "unit_cost", "cost",
@@ -154,7 +153,7 @@ def cheapest(
     """
     least, lot = order_grid(supply)
     level = over.quantile(targets["target"].to_numpy(dtype=float)[:, None])[:, 0]
-    level = round_up(level, supply["whole"].to_numpy(dtype=bool))
+    level = in_units(level, supply["whole"].to_numpy(dtype=bool))
     options = np.stack([on_grid(level - free, least, lot, side) for side in (np.floor, np.ceil)])
     held = targets["holding_cost"].to_numpy() * np.maximum(supply["review_periods"].to_numpy(), 1)
     missed, mean = targets["shortage_cost"].to_numpy(), over.shortage(np.zeros(len(free)))

@@ -11,7 +11,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from forecasting.cumulative import CumulativeDemand
+from forecasting.cumulative import CumulativeDemand, in_units
 from optimization.explanation import explain
 from optimization.lead_time import LeadTimes
 from optimization.lot_sizing import economic_order_quantity, fill_lot_level
@@ -45,8 +45,8 @@ def derive_thresholds(
 
     demand: (n,) series; supply, lead_times, targets: row by row as demand (supply_terms,
         learn_lead_times, set_targets)
-    Levels are units, in whole ones where supply["whole"], rounded up. valid_until is the last day of the
-    review interval. from_demand + from_lead_time + from_review = safety_stock: with the lead time fixed at
+    Levels are units, in whole ones where supply["whole"]: the nearest to a quantile, the next above for a
+    fill rate. valid_until is the last day of the review interval. from_demand + from_lead_time + from_review = safety_stock: with the lead time fixed at
     its mean and no review; what the spread of the lead time adds; and the rest, review and rounding.
     beyond_horizon is the chance that the protection interval is longer than the forecast, `known` periods;
     data_as_of is the last period that it was made from. Both as `demand` says where not given.
@@ -59,7 +59,8 @@ def derive_thresholds(
     pace = mean / np.maximum(lead_times.mean + review, 1.0)
     cycle = cycle_quantity(supply, targets, pace)
     exact = reorder_levels(over, targets, cycle - whole)
-    point = round_up(exact, whole)
+    fill = (targets["measure"] == "fill_rate").to_numpy()
+    point = np.where(fill, round_up(exact, whole), in_units(exact, whole))
     free, cycle = cycle, _fresh(over, supply, cycle, point, demand.period.days)
     out = supply[["sku", "location", "supplier", "review_periods"]].reset_index(drop=True)
     out = out.assign(protection_mean=mean, protection_sd=sd, reorder_point=point)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from forecasting.cumulative import in_units
 from forecasting.panel import Panel
 from ingestion.errors import Problem
 from optimization.classic import Facts, fixed_cover, king, past_demand, root_of_time
@@ -20,7 +21,6 @@ from optimization.exchange import MEASURES, Curve, compare
 from optimization.pictures import exchange_picture
 from optimization.protection import protection_demand
 from optimization.replay import Replay, replay_thresholds, sample_lead_times
-from optimization.thresholds import round_up
 from serving.settings import Settings
 from serving.walk import Stage, Walk
 
@@ -172,7 +172,7 @@ def prove(
     whole, more = supply["whole"].to_numpy(dtype=bool)[:, None], up_to - point
 
     def play(level: np.ndarray) -> Replay:
-        level = round_up(np.maximum(level, 0.0), whole)
+        level = in_units(np.maximum(level, 0.0), whole)
         return replay_thresholds(demand, level, level + more, **world)
 
     rules = (("King", king, WIDER), ("z·σ·√L", root_of_time, WIDER))

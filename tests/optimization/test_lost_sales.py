@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy.stats import gamma, nbinom, norm, poisson
 
+from forecasting.cumulative import in_units
 from optimization.lost_orders import cheapest_orders
 from optimization.lost_sales import LEVELS, concerned, settle_targets
 from optimization.position import Inbound
 from optimization.protection import protection_demand
 from optimization.replay import replay_thresholds
-from optimization.thresholds import round_up
 
 
 def terms(n: int = 1, **more) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def no_orders(horizon: int) -> Inbound:
 
 def level_of(demand, lead_times, targets, supply=None) -> np.ndarray:
     over = protection_demand(demand, lead_times, np.full(len(demand.keys), 1))
-    return round_up(over.quantile(targets["target"].to_numpy()[:, None])[:, 0], np.full(len(targets), True))
+    return in_units(over.quantile(targets["target"].to_numpy()[:, None])[:, 0], np.full(len(targets), True))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_the_orders_cost_less_than_the_best_order_up_to_level(
     lead_times, supply = lead_time_of(lead, n), terms(n, review_periods=review)
     told = settle_targets(demand, supply, lead_times, aims(n, shortage_cost=shortage))
     over = protection_demand(demand, lead_times, np.full(n, review))
-    point = round_up(over.quantile(told["target"].to_numpy()[:, None])[:, 0], np.full(n, True))
+    point = in_units(over.quantile(told["target"].to_numpy()[:, None])[:, 0], np.full(n, True))
     shelf, orders, arrives = point.copy(), np.zeros((n, last)), np.zeros((n, last + 30))
     left, lost = np.zeros((n, last)), np.zeros((n, last))
     for t in range(last):
