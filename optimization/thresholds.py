@@ -46,8 +46,9 @@ def derive_thresholds(
     demand: (n,) series; supply, lead_times, targets: row by row as demand (supply_terms,
         learn_lead_times, set_targets)
     Levels are units, in whole ones where supply["whole"]: the nearest to a quantile, the next above for a
-    fill rate. valid_until is the last day of the review interval. from_demand + from_lead_time + from_review = safety_stock: with the lead time fixed at
-    its mean and no review; what the spread of the lead time adds; and the rest, review and rounding.
+    fill rate. valid_until is the last day of the review interval. from_demand + from_lead_time + from_review
+    = safety_stock: with the lead time fixed at its mean and no review; what the spread of the lead time adds;
+    and the rest, review and rounding.
     beyond_horizon is the chance that the protection interval is longer than the forecast, `known` periods;
     data_as_of is the last period that it was made from. Both as `demand` says where not given.
     words: whether to write the explanations, which take most of the memory; else they are None
