@@ -1,4 +1,4 @@
-"""Orders on real weekly sales cost less than those of the challenge's organiser; the benchmark plays all windows."""
+"""Orders on real weekly sales cost less than the organiser's; the benchmark plays every window."""
 
 import runpy
 from pathlib import Path
