@@ -28,6 +28,10 @@ EVENTS = {
     "approval": {"en": "Please approve: ", "zh": "请审批："},
     "test": {"en": "Test: ", "zh": "测试："},
 }
+ELSEWHERE = {"en": "Another alert speaks for it: ", "zh": "已由其他预警代替："}
+UNWATCHED = {"en": "No longer watched: ", "zh": "不再监控："}
+# What is said of an end, by its resolution, where the cause may well go on.
+ENDS = {"superseded": ELSEWHERE, "duplicate": ELSEWHERE, "retired": UNWATCHED, "gone": UNWATCHED}
 TIERS = {
     "critical": {"en": "critical", "zh": "紧急"},
     "warning": {"en": "warning", "zh": "警告"},
@@ -39,11 +43,13 @@ FIGURE_WORDS = {
     "projected": {"en": "projected", "zh": "预计"},
     "threshold": {"en": "limit", "zh": "限值"},
 }
+BEFORE = {"en": "Before: {}", "zh": "解除前：{}"}
 WHY = {"en": "Why: {}", "zh": "原因：{}"}
 DO = {"en": "Do: {}", "zh": "建议：{}"}
 MONEY = {"en": "At risk: {}", "zh": "风险金额：{}"}
 OWNER = {"en": "{owner}, by {deadline}", "zh": "{owner}，{deadline} 前处理"}
 MARK = {"en": "No. {}", "zh": "编号 {}"}
+OVER = {"en": "resolved", "zh": "已解除"}
 MANY = {"en": "{n} notices: {tiers}", "zh": "{n} 条预警：{tiers}"}
 TEST_TITLE = {"en": "This channel works.", "zh": "此通道可用。"}
 TEST_REASON = {"en": "forestock was asked to test it.", "zh": "这是 forestock 的测试消息。"}
@@ -76,8 +82,10 @@ def write_text(notices: Sequence[Notice], language: Language, zone: ZoneInfo) ->
     if len(notices) == 1:
         return _one(notices[0], language, zone)
     ranked = sorted(notices, key=lambda notice: -_severity(notice))
-    count = {tier: sum(notice.message.get("tier") == tier for notice in notices) for tier in TIERS}
-    parts = [f"{TIERS[tier][language]} {number}" for tier, number in count.items() if number]
+    over = [notice.event == "resolved" for notice in notices]
+    tiers = [notice.message.get("tier") for notice, ended in zip(notices, over, strict=True) if not ended]
+    parts = [f"{words[language]} {tiers.count(tier)}" for tier, words in TIERS.items() if tier in tiers]
+    parts += [f"{OVER[language]} {sum(over)}"] if any(over) else []
     subject = MANY[language].format(n=len(notices), tiers=", ".join(parts))
     return Text(subject, "\n".join(_line(notice, language) for notice in ranked))
 
@@ -108,7 +116,10 @@ def test_message() -> dict[str, Any]:
 
 def _one(notice: Notice, language: Language, zone: ZoneInfo) -> Text:
     message = notice.message
-    lines = [_figures(message, language)]
+    if notice.event == "resolved":
+        told = (_figures(notice, language), MARK[language].format(notice.notice_id))
+        return Text(_headline(notice, language), "\n".join(line for line in told if line))
+    lines = [_figures(notice, language)]
     if message.get("money_at_risk") is not None:
         amount = f"{message['money_at_risk']:,.0f} {message.get('currency') or ''}".strip()
         lines.append(MONEY[language].format(amount))
@@ -127,26 +138,26 @@ def _one(notice: Notice, language: Language, zone: ZoneInfo) -> Text:
 def _headline(notice: Notice, language: Language) -> str:
     tier = TIERS.get(str(notice.message.get("tier")), {}).get(language, "")
     bracket = f"[{tier}] " if language == "en" else f"【{tier}】"
-    return (
-        f"{bracket if tier else ''}{EVENTS[notice.event][language]}{_said(notice.message, 'title', language)}"
-    )
+    event = ENDS.get(notice.message.get("resolution") or "", EVENTS[notice.event])[language]
+    return f"{bracket if tier else ''}{event}{_said(notice.message, 'title', language)}"
 
 
 def _line(notice: Notice, language: Language) -> str:
-    figures = _figures(notice.message, language)
-    told = (_headline(notice, language), figures, _said(notice.message, "remedy", language))
+    remedy = "" if notice.event == "resolved" else _said(notice.message, "remedy", language)
+    told = (_headline(notice, language), _figures(notice, language), remedy)
     said = " — ".join(part for part in told if part)
     if len(said) > LINE:
         said = said[: LINE - 1] + "…"
     return f"• {said} ({notice.notice_id})"
 
 
-def _figures(message: Mapping[str, Any], language: Language) -> str:
-    """The numbers that decide, where there are any."""
-    if all(message.get(name) is None for name in FIGURES):
-        return ""
-    parts = [f"{FIGURE_WORDS[name][language]} {quantity(message.get(name), language)}" for name in FIGURES]
-    return " · ".join(parts)
+def _figures(notice: Notice, language: Language) -> str:
+    """The numbers that decide, where there are any; of a resolved alert those of when it last was true."""
+    known = {name: notice.message[name] for name in FIGURES if notice.message.get(name) is not None}
+    text = " · ".join(
+        f"{FIGURE_WORDS[name][language]} {quantity(value, language)}" for name, value in known.items()
+    )
+    return BEFORE[language].format(text) if text and notice.event == "resolved" else text
 
 
 def _said(message: Mapping[str, Any], name: str, language: Language) -> str:
@@ -155,6 +166,9 @@ def _said(message: Mapping[str, Any], name: str, language: Language) -> str:
 
 
 def _severity(notice: Notice) -> int:
+    """Place in a digest: what is over asks for nothing, and comes last."""
+    if notice.event == "resolved":
+        return -2
     order = ("notice", "warning", "critical")
     tier = notice.message.get("tier")
     return order.index(tier) if tier in order else -1

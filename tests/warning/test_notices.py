@@ -63,16 +63,42 @@ def test_what_is_not_known_is_not_said() -> None:
     assert write_text([bare], "zh", HERE).subject == "【提示】已解除：acme is late"
 
 
-def test_several_become_a_digest_that_names_each_the_worst_first() -> None:
+def test_several_become_a_digest_that_names_each_the_worst_first_and_what_is_over_last() -> None:
     three = [notice(number=1, tier="notice"), notice("resolved", 2), notice(number=3, tier="warning")]
     text = write_text(three, "en", HERE)
-    assert text.subject == "3 notices: critical 1, warning 1, notice 1"
+    assert text.subject == "3 notices: warning 1, notice 1, resolved 1"
     lines = text.body.splitlines()
-    assert [line.rpartition("(")[2] for line in lines] == ["id-2)", "id-3)", "id-1)"]
+    assert [line.rpartition("(")[2] for line in lines] == ["id-3)", "id-1)", "id-2)"]
     assert lines[0] == (
-        "• [critical] Resolved: milk at north: 92% chance of running out — "
+        "• [warning] milk at north: 92% chance of running out — "
         "on hand 12 · inbound 0 · projected -8.5 · limit 31 — "
-        "Order 120 from acme by 2026-03-09, cost 240 CNY. (id-2)"
+        "Order 120 from acme by 2026-03-09, cost 240 CNY. (id-3)"
+    )
+    assert write_text(three, "zh", HERE).subject == "3 条预警：警告 1, 提示 1, 已解除 1"
+
+
+def test_what_is_over_asks_for_nothing_and_its_figures_are_those_of_before() -> None:
+    over = notice("resolved", resolution="cleared")
+    assert write_text([over], "en", HERE) == Text(
+        "[critical] Resolved: milk at north: 92% chance of running out",
+        "Before: on hand 12 · inbound 0 · projected -8.5 · limit 31\nNo. id-1",
+    )
+    line = write_text([over, notice(number=2)], "zh", HERE).body.splitlines()[1]
+    assert line == (
+        "• 【紧急】已解除：north milk：断货概率 92% — 解除前：在库 12 · 在途 0 · 预计 -8.5 · 限值 31 (id-1)"
+    )
+
+
+def test_an_alert_whose_cause_goes_on_is_not_called_resolved() -> None:
+    taken = write_text([notice("resolved", resolution="superseded")], "en", HERE).subject
+    assert taken == "[critical] Another alert speaks for it: milk at north: 92% chance of running out"
+    retired = write_text([notice("resolved", resolution="retired")], "zh", HERE).subject
+    assert retired == "【紧急】不再监控：north milk：断货概率 92%"
+
+
+def test_a_figure_that_is_not_known_is_left_out() -> None:
+    assert (
+        "on hand 12 · inbound 0 · projected -8.5\n" in write_text([notice(threshold=None)], "en", HERE).body
     )
 
 
