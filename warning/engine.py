@@ -13,7 +13,7 @@ import pandas as pd
 from ingestion.errors import Problem
 from warning.alerts import ALERT_COLUMNS, blank, describe, finish, rank
 from warning.facts import IDENTITY, complete_all
-from warning.grading import Grade, grade
+from warning.grading import Grade, grade, watched
 from warning.inhibition import Voices, blinded
 from warning.kinds import KINDS, TIERS, Subject
 from warning.rules import Rule, in_order
@@ -41,7 +41,7 @@ class Changes:
         or eased from previous_tier, or no_data: it could not be measured and stays as it was, data_state says
         why (unknown or stale)
     resolved: open alerts that ended; resolution is cleared, superseded (an earlier rule speaks for the same
-        cause), retired (the rule is gone), gone (the position is) or duplicate
+        cause), retired (the rule is gone or watches it no more), gone (the position is) or duplicate
     pending: rule, sku, location, about, since of breaches that have not lasted long enough to open
     """
 
@@ -169,8 +169,10 @@ class _Book:
         # A breach that cannot be measured today neither ends its waiting nor completes it.
         unknown = np.isnan(found.measure) & here & ~np.isnat(waits.since)
         pending = (true & ~stays & (waits.settled == 0)) | (unknown & (alert < 0))
-        ends = np.where(taken, "superseded", "cleared").astype(object)
-        self._resolution[mine] = np.where(stays, "", ends)[self._place[mine]]
+        place = self._place[mine]
+        ends = np.where(watched(rule, facts.iloc[place]), "cleared", "retired").astype(object)
+        ends = np.where(taken[place], "superseded", ends)
+        self._resolution[mine] = np.where(stays[place], "", ends)
         self._note(rule, found, facts, np.flatnonzero(stays & (alert >= 0)), alert)
         if fresh.any():
             self._open(rule, found, facts, np.flatnonzero(fresh), waits.over, waits.ended)

@@ -53,7 +53,7 @@ def grade(rule: Rule, facts: pd.DataFrame, previous: np.ndarray, unknown: np.nda
     found = measure(rule, facts, stock, basis)
     if unknown is not None:
         found = np.where(unknown, np.nan, found)
-    found = np.where(_watched(rule, facts), found, -np.inf)
+    found = np.where(watched(rule, facts), found, -np.inf)
     units, money = at_risk(rule, facts, stock, basis)
     severities = np.array([TIERS.index(name) + 1 for name in TIERS if name in rule.tiers], dtype=np.int8)
     bounds = _bounds(rule, facts)
@@ -82,9 +82,9 @@ def _bounds(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
     return np.minimum(bounds / factors(facts, rule.sensitivity)[:, None], rule.shape.bounds[1])
 
 
-def _watched(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
+def watched(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
     """(n,) whether the rule applies: its selector, and no shortage of what is no longer sold."""
-    watched = selected(facts, rule.selects)
+    applies = selected(facts, rule.selects)
     if rule.shape.subject == "item" and rule.kind not in SURPLUSES:
-        watched &= ~(facts["lifecycle"] == "discontinued").to_numpy()
-    return watched
+        applies &= ~(facts["lifecycle"] == "discontinued").to_numpy()
+    return applies

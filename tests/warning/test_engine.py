@@ -179,6 +179,9 @@ def test_alerts_end_with_their_rule_or_their_position():
     held = evaluate(frame, default_rules(), TODAY, NONE).opened
     others = [rule for rule in default_rules() if rule.name != "out_of_stock"]
     assert set(evaluate(frame, others, TODAY, held).resolved["resolution"]) == {"retired"}
+    narrowed = [Rule("out_of_stock", "out_of_stock", {"critical": 0.0}, selector={"sku": "k1"})]
+    left = evaluate(frame, narrowed, TODAY, held).resolved
+    assert left[["sku", "resolution"]].to_numpy().tolist() == [["k0", "retired"]]
     gone = evaluate(frame.iloc[:1], default_rules(), TODAY, held).resolved
     assert gone[["sku", "resolution"]].to_numpy().tolist() == [["k1", "gone"]]
 
