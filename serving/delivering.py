@@ -32,6 +32,7 @@ AT_ONCE = 10  # messages that one claim takes
 MARGIN = 20.0  # seconds of a claim beyond what its messages may take
 SWEEP = 60.0  # seconds between two looks at deadlines and snoozes
 LONGEST_WAIT = 5.0  # seconds between two looks at the outbox
+PATIENCE = 300.0  # seconds for which a command stays for what a channel's rate holds back
 Clock = Callable[[], datetime]
 
 
@@ -98,6 +99,11 @@ class Courier:
         if due is None:
             return LONGEST_WAIT
         return min(max((due - self._clock()).total_seconds(), 0.2), LONGEST_WAIT)
+
+    def is_held_back(self) -> bool:
+        """Whether something is due that only the rate of its channel keeps here."""
+        due = self._outbox.next_due(self._desk.channels)
+        return due is not None and due <= self._clock()
 
     def _serve(self, channel: Channel) -> Delivered:
         """Deliver what is due on one channel."""
@@ -168,15 +174,21 @@ def send_test(desk: Desk, name: str, clock: Clock = utc_now) -> None:
         ) from None
 
 
-def deliver_once(url: str, desk: Desk, clock: Clock = utc_now) -> Delivered:
+def deliver_once(url: str, desk: Desk, clock: Clock = utc_now, *, patience: float = PATIENCE) -> Delivered:
     """End snoozes, escalate, and deliver what is due now; what fails waits for the next time.
 
     url: of the store's database
+    patience: seconds to stay for what a channel's rate holds back; the next time may be tomorrow
     """
     store = Store.open(url)
     try:
         store.responses(desk).pass_time(clock())
-        return Courier(store.outbox, desk, clock=clock).deliver()
+        courier = Courier(store.outbox, desk, clock=clock)
+        total, until = courier.deliver(), time.monotonic() + patience
+        while courier.is_held_back() and time.monotonic() < until:
+            time.sleep(1.0)
+            total += courier.deliver()
+        return total
     finally:
         store.close()
 

@@ -108,7 +108,7 @@ def watch(
     pause = seconds_of(every)
     while True:
         try:
-            _watch_once(settings, api, as_of, json)
+            _watch_once(settings, api, as_of, json, stays=False)  # delivery goes on below
         except Problem as problem:
             # What is out of reach now may be back the next time.
             show.words.print(f"✗ not evaluated: {problem}", style="red", markup=False, highlight=False)
@@ -116,13 +116,16 @@ def watch(
             time.sleep(pause)
 
 
-def _watch_once(settings: Settings, api: str | None, as_of: str | None, json: bool) -> "Watched":
-    from serving.delivering import deliver_once
+def _watch_once(
+    settings: Settings, api: str | None, as_of: str | None, json: bool, *, stays: bool = True
+) -> "Watched":
+    from serving.delivering import PATIENCE, deliver_once
 
     with show.progress() as stage:
         result = _evaluate(settings, api, as_of, stage)
         stage("delivering notices")
-        told = deliver_once(settings.database_url.get_secret_value(), settings.desk)
+        patience = PATIENCE if stays else 0.0
+        told = deliver_once(settings.database_url.get_secret_value(), settings.desk, patience=patience)
     show.summary(result.summary() | told.summary(), json)
     if not json:
         show.alerts(result.shown)

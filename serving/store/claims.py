@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, func, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, func, or_, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.store.database import reading, stepping_over
@@ -130,11 +130,15 @@ class Outbox:
             return found.rowcount
 
     def next_due(self, channels: Iterable[str]) -> datetime | None:
-        """When the next notice of these channels may be claimed; None where none is queued."""
-        free = func.coalesce(notices.c.lease_until, notices.c.due_at)
-        when = case((free > notices.c.due_at, free), else_=notices.c.due_at)
-        query = select(type_coerce(func.min(when), Moment)).where(
-            notices.c.state == "queued", notices.c.channel.in_(list(channels))
+        """When the next notice of these channels may be claimed, as far as its channel's rate allows; None
+        where none is queued.
+        """
+        due, rested = notices.c.due_at, channel_states.c.blocked_until
+        when = _later(_later(due, func.coalesce(notices.c.lease_until, due)), func.coalesce(rested, due))
+        query = (
+            select(type_coerce(func.min(when), Moment))
+            .select_from(notices.outerjoin(channel_states, channel_states.c.channel == notices.c.channel))
+            .where(notices.c.state == "queued", notices.c.channel.in_(list(channels)))
         )
         with reading(self._engine) as connection:
             return connection.execute(query).scalar_one_or_none()
@@ -170,6 +174,10 @@ class Outbox:
         )
         with reading(self._engine) as connection:
             return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+
+
+def _later(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((one > other, one), else_=other)
 
 
 def _open_bucket(connection: Connection, channel: Channel, now: datetime) -> Bucket | None:

@@ -169,7 +169,7 @@ def test_what_was_given_up_is_listed_and_sent_again(run: Run, new_shop: Any) -> 
     Robot.answer = {"errcode": 310000, "errmsg": f"keywords not in content {CANARY}"}
     desk = read_settings(new_shop.folder / "desk.toml").desk
     later = datetime.now(UTC) + timedelta(days=8)
-    assert deliver_once(new_shop.url, desk, lambda: later).dead > 0
+    assert deliver_once(new_shop.url, desk, lambda: later, patience=0.0).dead > 0
     _, told, said = run("notify", "list", "--state", "dead", "--json")
     given_up = [each for each in told["notices"] if each["channel"] == "chat"]
     dead = [each["notice_id"] for each in given_up]

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from serving.delivering import Courier, Delivered, deliver_while
+from serving.delivering import Courier, Delivered, deliver_once, deliver_while
 from serving.store.claims import Outbox, Outcome
 from warning.channels.opening import configured_channels
 from warning.channels.sending import Message, UndeliveredError
@@ -209,6 +209,26 @@ def test_a_channel_sends_no_more_than_it_may(any_shop: Any, monkeypatch: pytest.
     assert len(times) > 8
     for start in times:
         assert sum(start <= at < start + timedelta(minutes=1) for at in times) <= 8
+
+
+def test_a_command_stays_for_what_only_the_rate_of_a_channel_holds_back(
+    any_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = desk(mail=log(per_minute=60))
+    told(any_shop, made)
+    post = Post(any_shop, made, monkeypatch)
+    waiting = len(post.outbox.find(state="queued", limit=10_000))
+    assert waiting > 15  # more than may go at once
+
+    def sleep(seconds: float) -> None:
+        post.now += timedelta(seconds=seconds)
+
+    monkeypatch.setattr("serving.delivering.time.sleep", sleep)
+    post.refusal = UndeliveredError("HTTP 429: too many messages", rest=600.0)
+    assert deliver_once(any_shop.url, made, lambda: post.now).sent == 0  # a rest is not waited for
+    post.refusal, post.now = None, post.now + timedelta(seconds=3600)
+    assert deliver_once(any_shop.url, made, lambda: post.now, patience=0.0).sent == 15
+    assert deliver_once(any_shop.url, made, lambda: post.now).sent == waiting - 15
 
 
 def test_a_flood_and_a_digest_go_out_as_one_message(any_shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
