@@ -15,6 +15,7 @@ from serving.pitfalls import PLANNER, Working, pitfalls
 from serving.settings import Settings
 from serving.store.store import Store
 from serving.walk import identity
+from warning.facts import complete_all
 from warning.history import SERIES
 from warning.kinds import SHORTAGES
 
@@ -79,7 +80,7 @@ def _model(evidence: Evidence, settings: Settings, as_of: pd.Timestamp) -> Evide
 
 
 def _published(evidence: Evidence, settings: Settings) -> Evidence:
-    """Open alerts and the age of the thresholds; nothing where nothing was published."""
+    """Open alerts, rules and what they watch, the age of thresholds; nothing where nothing was published."""
     url = settings.database_url.get_secret_value()
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
         return evidence
@@ -98,10 +99,17 @@ def _published(evidence: Evidence, settings: Settings) -> Evidence:
         )
         snapshot = store.ready().snapshot
         if snapshot is not None:
-            evidence = replace(evidence, thresholds_changed_on=pd.Timestamp(snapshot.as_of))
+            as_of = pd.Timestamp(snapshot.as_of)
+            evidence = replace(evidence, thresholds_changed_on=as_of, watched=_watched(store, as_of))
     finally:
         store.close()
     return evidence
+
+
+def _watched(store: Store, as_of: pd.Timestamp) -> pd.DataFrame | None:
+    """What the rules saw of items on a date; None where nothing was."""
+    kept = store.facts_of(as_of)
+    return None if kept is None or kept[1].empty else complete_all(kept[1], None, None)["item"]
 
 
 def _worked(

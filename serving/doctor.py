@@ -11,6 +11,7 @@ import pandas as pd
 
 from optimization.validity import expired
 from warning.rules import Rule
+from warning.selection import selected
 
 Severity = Literal["error", "warning", "note"]
 NAMED = 5  # things that one finding names
@@ -58,7 +59,8 @@ class Evidence:
     champion: name of the champion model; empty = there is none
     trained_on, thresholds_changed_on: dates
     alerts: open alerts: state, opened_on
-    rules: warning rules in force
+    rules: warning rules in force, with those whose dates are over
+    watched: positions that the rules saw last, columns as in `warning.facts`
     host: where the service listens
     horizon_end: last date that is forecast; holidays_until: last date with known holidays
     policies: policies as loaded
@@ -78,6 +80,7 @@ class Evidence:
     thresholds_changed_on: pd.Timestamp | None = None
     alerts: pd.DataFrame | None = None
     rules: Sequence[Rule] | None = None
+    watched: pd.DataFrame | None = None
     host: str | None = None
     horizon_end: pd.Timestamp | None = None
     holidays_until: pd.Timestamp | None = None
@@ -195,6 +198,8 @@ def one_sided_rules(evidence: Evidence) -> list[Finding]:
         return []
     kinds = {"a lower": False, "an upper": False}
     for rule in evidence.rules:
+        if rule.mode == "shadow" or not rule.is_in_force(evidence.today.date()):
+            continue
         kinds["a lower"] |= rule.is_shortage
         kinds["an upper"] |= rule.kind == "overstock"
     names = ", ".join(rule.name for rule in evidence.rules) or "no rule"
@@ -203,6 +208,19 @@ def one_sided_rules(evidence: Evidence) -> list[Finding]:
         for side, kind in (("a lower", "stockout_risk"), ("an upper", "overstock"))
         if not kinds[side]
     ]
+
+
+def idle_rules(evidence: Evidence) -> list[Finding]:
+    """Rules that warn of nothing: their time is over, or nothing has what they select by."""
+    found = []
+    for rule in evidence.rules or ():
+        if rule.valid_until is not None and rule.valid_until < evidence.today.date():
+            remedy = "save it with a later valid_until, or with enabled = false to withdraw it"
+            value = f"since {rule.valid_until}"
+            found.append(Finding("warning", f"the rule {rule.name} is no longer in force", value, remedy))
+        elif evidence.watched is not None and rule.shape.subject == "item":
+            found += _strangers(rule, evidence.watched)
+    return found
 
 
 def open_door(evidence: Evidence) -> list[Finding]:
@@ -263,11 +281,26 @@ CHECKS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     broken_audit,
     undelivered_notices,
     one_sided_rules,
+    idle_rules,
     open_door,
     unknown_holidays,
     expired_policies,
     workspace_permissions,
 )
+
+
+def _strangers(rule: Rule, watched: pd.DataFrame) -> list[Finding]:
+    """A selector or a pilot that no position meets, often by a slip of the pen."""
+    what = {
+        f"the rule {rule.name} watches nothing": rule.selects,
+        f"the rule {rule.name} is live nowhere": rule.is_live_at,
+    }
+    remedy = "see how these values are written in items and locations, and correct the rule"
+    return [
+        Finding("warning", words, ", ".join(f"{name} {'/'.join(each)}" for name, each in by.items()), remedy)
+        for words, by in what.items()
+        if set(by) <= set(watched.columns) and not selected(watched, by).any()
+    ]
 
 
 def _days(first: pd.Timestamp, last: pd.Timestamp) -> float:

@@ -1,12 +1,15 @@
 """The doctor: each pitfall is found at its limit, and a healthy workspace is left alone."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from serving.doctor import Evidence, Finding, Limits, examine
-from warning.rules import default_rules
+from warning.rules import Rule, default_rules
 
 TODAY = pd.Timestamp("2024-05-31")
+SEASON = Rule("season", "stockout_risk", {"notice": 0.3}, valid_until=TODAY.date())
 
 
 def ago(days: int) -> pd.Timestamp:
@@ -31,6 +34,7 @@ HEALTHY = {
     "thresholds_changed_on": ago(30),
     "alerts": alerts(),
     "rules": default_rules(),
+    "watched": pd.DataFrame({"sku": ["k1"], "location": ["S01"], "category": ["tea"]}),
     "host": "127.0.0.1",
     "horizon_end": ago(-60),
     "holidays_until": ago(-60),
@@ -76,6 +80,21 @@ def test_what_nobody_looked_at_is_not_reported():
             "warning",
             ["no rule sets a lower limit", "stockout_risk"],
         ),
+        (
+            {"rules": [*default_rules(), replace(SEASON, valid_until=ago(1).date())]},
+            "warning",
+            ["the rule season is no longer in force", "2024-05-30", "later valid_until"],
+        ),
+        (
+            {"rules": [*default_rules(), replace(SEASON, selector={"category": ["Tee", "milch"]})]},
+            "warning",
+            ["the rule season watches nothing", "category Tee/milch", "correct the rule"],
+        ),
+        (
+            {"rules": [*default_rules(), replace(SEASON, pilot={"location": "S1"})]},
+            "warning",
+            ["the rule season is live nowhere", "location S1", "correct the rule"],
+        ),
         ({"host": "0.0.0.0"}, "error", ["without authentication", "0.0.0.0", "127.0.0.1"]),
         ({"horizon_end": ago(-61)}, "note", ["passes the known holidays", "2024-07-31", "plans"]),
         (
@@ -104,6 +123,16 @@ def test_each_pitfall_is_found_just_beyond_its_limit(change, severity, words):
     text = " | ".join((found[0].what, found[0].value, found[0].remedy))
     for word in words:
         assert word in text
+
+
+def test_rules_that_are_in_shadow_or_over_set_no_limit():
+    over = [replace(rule, valid_until=ago(1).date()) for rule in default_rules() if rule.kind == "overstock"]
+    dark = [replace(rule, mode="shadow") for rule in default_rules() if rule.kind == "overstock"]
+    rest = [rule for rule in default_rules() if rule.kind != "overstock"]
+    for rules in ([*rest, *over], [*rest, *dark]):
+        assert "no rule sets an upper limit" in [finding.what for finding in findings(rules=rules)]
+    seasonal = [*default_rules(), replace(SEASON, selector={"category": "tea"}, pilot={"location": "S01"})]
+    assert findings(rules=seasonal) == []
 
 
 def test_a_weekly_source_may_be_a_week_older():
