@@ -184,12 +184,13 @@ class Upstream:
         known = {
             name: facts[name].iloc[0] for name in ("data_as_of", "data_digest", "model_version") if len(facts)
         }
-        sources, degraded = tables["sources"], wrong
+        suppliers, sources, degraded = tables["suppliers"].assign(**known), tables["sources"], wrong
         if held.degraded and not wrong:
             degraded = f"the thresholds of {self._url} have run out: its last business date is {end}"
         if lag > held.days + TOLERATED:
             # Whatever the figures say, they say it of a day that is gone.
             facts = facts.assign(stale_source=self._url, stale_days=float(lag))
+            suppliers = suppliers.assign(stale_source=self._url)
             late = {"source": self._url, "table": "service", "last": pd.Timestamp(end), "behind_days": lag}
             row = pd.DataFrame([{**late, "stale": True, "positions": len(facts)}])
             sources = pd.concat([sources, row], ignore_index=True)
@@ -198,7 +199,7 @@ class Upstream:
             pd.Timestamp(held.as_of),
             pd.Timestamp(end),
             facts,
-            tables["suppliers"].assign(**known),
+            suppliers,
             sources.assign(**known),
             degraded,
         )

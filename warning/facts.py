@@ -80,7 +80,7 @@ COLUMNS: dict[Subject, Columns] = {
             *("lead_time_q50", "lead_time_q90", "positions", "expected_lost_units", "expected_lost_money"),
         ),
         ("data_as_of",),
-        ("name", "details", "details_zh", "data_digest", "model_version"),
+        ("name", "details", "details_zh", "stale_source", "data_digest", "model_version"),
     ),
     # behind_days: against the newest source; stale: 1 where that is too long; contradictions: series whose
     # figures disagree, of `positions` that it feeds

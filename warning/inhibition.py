@@ -24,8 +24,8 @@ def cause(rule: Rule) -> str:
 
 
 def blinded(facts: pd.DataFrame, subject: Subject) -> np.ndarray:
-    """(n,) where nothing can be told: the position rests on a source that is stale."""
-    if subject != "item":
+    """(n,) where nothing can be told: the position or the supplier rests on a source that is stale."""
+    if subject == "source":
         return np.zeros(len(facts), dtype=bool)
     return facts["stale_source"].notna().to_numpy()
 

@@ -167,8 +167,14 @@ def test_figures_of_days_ago_raise_a_data_alert_and_no_stock_alert(
     data = found.open[found.open["rule"] == "stale_data"].iloc[0]
     assert data["about"] == url
     assert data["title"].startswith(f"{url}: no new data for 5 days")
-    assert set(found.open.loc[found.open["subject"] == "item", "data_state"]) == {"stale"}
+    about = found.open[found.open["subject"] != "source"]
+    assert set(about["subject"]) == {"item", "supplier"}
+    assert set(about["data_state"]) == {"stale"}
     store.close()
+    # An engine that begins only now knows no better.
+    fresh = Store.open(f"sqlite:///{tmp_path}/fresh.db")
+    assert keep_watch(fresh, upstream.see(later), settings, later).open["rule"].tolist() == ["stale_data"]
+    fresh.close()
 
 
 def test_levels_are_those_of_the_day(shop: Any, tmp_path: Path, yesterday: pd.Timestamp) -> None:
