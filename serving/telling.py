@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pandas as pd
+
 from serving.store.rows import plain
 from serving.store.store import Store
+from warning.lifecycle import LIVE
 from warning.routing import Desk, unheard
 
 SHOWN = ("notice_id", "event", "channel", "owner", "tier", "state", "reason")
@@ -27,6 +30,8 @@ def why(store: Store, desk: Desk, alert_id: str) -> dict[str, Any]:
     deaf = unheard(desk, owner)
     muted = row["muted"] if isinstance(row.get("muted"), str) else ""
     said = [muted] if muted else []
+    if pd.notna(row["snoozed_until"]) and row["state"] in LIVE:
+        said.append(f"snoozed until {row['snoozed_until']:%Y-%m-%d %H:%M} UTC; only what is worse is told")
     said += [_sentence(each) for each in notices]
     said += [f"{channel}: never, as {reason}" for channel, reason in deaf.items()]
     if not desk.channels:

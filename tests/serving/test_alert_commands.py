@@ -5,6 +5,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -156,11 +157,15 @@ def test_why_was_i_not_notified(run: Run) -> None:
     assert told["said"] == ["far: never, as buyer is told on chat, mail; add it to owners.buyer.channels"]
     code, _, said = run("notify", "why", alert)
     assert "The alert belongs to buyer." in said
+    until = datetime.now(UTC) + timedelta(days=2)
+    run("alerts", "snooze", alert, "--by", "li.na", "--until", until.isoformat())
+    _, told, _ = run("notify", "why", alert, "--json")
+    assert told["said"][0] == f"snoozed until {until:%Y-%m-%d %H:%M} UTC; only what is worse is told"
+    run("alerts", "snooze", alert, "--by", "li.na", "--until", "now")
+    assert "snoozed" not in run("notify", "why", alert, "--json")[1]["said"][0]
 
 
 def test_what_was_given_up_is_listed_and_sent_again(run: Run, new_shop: Any) -> None:
-    from datetime import UTC, datetime, timedelta
-
     from serving.delivering import deliver_once
     from serving.settings import read_settings
 
