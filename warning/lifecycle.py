@@ -51,7 +51,7 @@ acknowledge it first
         return move.after
     passive = {"open": "opened"}.get(move.before, move.before)
     raise IllegalStepError(
-        f"an alert is {move.after} after it was {passive}, this one is {state}; {_remedy(state)}"
+        f"an alert is {move.after} after it was {passive}, this one is {state}; {_remedy(state, move)}"
     )
 
 
@@ -74,6 +74,11 @@ def check_snooze(until: datetime, now: datetime, longest_days: float = 90) -> No
         )
 
 
-def _remedy(state: str) -> str:
-    following = next((step for step, move in MOVES.items() if move.before == state), None)
-    return f"{following} it first" if following else "nothing is left to be done about it"
+def _remedy(state: str, move: Move) -> str:
+    following = next((step for step, other in MOVES.items() if other.before == state), None)
+    if following is None:
+        return "nothing is left to be done about it"
+    names: list[str] = list(STATES)
+    if names.index(state) >= names.index(move.after):
+        return f"that step was taken, the next one is: {following}"
+    return f"{'act on' if following == 'act' else following} it first"

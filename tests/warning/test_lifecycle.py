@@ -26,6 +26,12 @@ def test_a_refusal_names_the_step_that_comes_first() -> None:
         IllegalStepError, match="acted after it was acknowledged, this one is open; acknowledge"
     ):
         next_state("open", "act")
+    with pytest.raises(IllegalStepError, match="this one is acknowledged; act on it first"):
+        next_state("acknowledged", "resolve")
+    with pytest.raises(
+        IllegalStepError, match="this one is acted; that step was taken, the next one is: res"
+    ):
+        next_state("acted", "acknowledge")
     with pytest.raises(IllegalStepError, match="reviewed; nothing is left"):
         next_state("reviewed", "acknowledge")
     with pytest.raises(Problem, match="a step is one of acknowledge, act, resolve, review, got 'close'"):
