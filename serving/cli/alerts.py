@@ -91,7 +91,7 @@ _step("review", "review", "Say that a settled alert was looked at once more.")
 @app.command("assign")
 def assign(
     alert: Alert,
-    owner: Annotated[str, typer.Argument(help="One of [owners].")],
+    owner: Annotated[str, typer.Argument(help="One of \\[owners].")],
     by: By,
     reason: Why = "",
     workspace: Workspace = None,

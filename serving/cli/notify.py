@@ -15,7 +15,7 @@ LISTED = ("notice_id", "channel", "event", "owner", "state", "attempts", "create
 
 @app.command("test")
 def try_channel(
-    channel: Annotated[str, typer.Argument(help="A name from [channels].")],
+    channel: Annotated[str, typer.Argument(help="A name from \\[channels].")],
     workspace: Workspace = None,
     config: Config = None,
     json: Json = False,

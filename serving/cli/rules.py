@@ -18,7 +18,9 @@ app = typer.Typer(
     name="rules", help="Warning rules: what is watched, since when, and what a change would do."
 )
 SHOWN = 20
-File = Annotated[Path, typer.Argument(help="TOML with [[rules]], or JSON: rules by name and what changes.")]
+File = Annotated[
+    Path, typer.Argument(help="TOML with \\[\\[rules]], or JSON: rules by name and what changes.")
+]
 
 
 @app.command("list")

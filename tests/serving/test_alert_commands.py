@@ -190,3 +190,23 @@ def test_what_was_given_up_is_listed_and_sent_again(run: Run, new_shop: Any) -> 
     assert told["told"] >= 1
     assert any(dead[0] in text for text in Robot.got)
     assert run("notify", "list", "--state", "dead", "--channel", "chat", "--json")[1] == {"notices": []}
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (("alerts", "assign"), "One of [owners]."),
+        (("notify", "test"), "A name from [channels]."),
+        (("rules", "preview"), "TOML with [[rules]],"),
+    ],
+)
+def test_help_names_the_blocks_of_the_file(
+    command: tuple[str, str],
+    word: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["forestock", *command, "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert word in " ".join(capsys.readouterr().out.split())
