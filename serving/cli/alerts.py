@@ -41,12 +41,15 @@ def list_alerts(
 
     if state not in ("unresolved", "all", *STATES):
         raise UsageProblem(f"--state is unresolved, all, {', '.join(STATES)}, got {state!r}; choose one")
-    with opened(workspace, config) as (_, store):
+    with opened(workspace, config) as (settings, store):
         page = store.alerts(AlertFilter(state=state), limit)
     if json:
         show.summary({"total": page.total, "alerts": to_records(page.rows)}, True)
     else:
-        table = page.rows[list(LISTED)].assign(alert_id=page.rows["alert_id"].str[:8])
+        due = pd.to_datetime(page.rows["deadline"], utc=True).dt.tz_convert(settings.desk.hours.zone)
+        table = page.rows[list(LISTED)].assign(
+            alert_id=page.rows["alert_id"].str[:8], deadline=due.dt.strftime("%Y-%m-%d %H:%M")
+        )
         show.table(table, f"{page.total} alerts", limit)
 
 

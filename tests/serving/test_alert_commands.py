@@ -18,6 +18,7 @@ CANARY = "canary93d2f1c0"
 TOML = """
 [workspace]
 folder = "{folder}"
+country = "CN"
 [service]
 database_url = "env:STORE"
 [owners.buyer]
@@ -190,6 +191,13 @@ def test_what_was_given_up_is_listed_and_sent_again(run: Run, new_shop: Any) -> 
     assert told["told"] >= 1
     assert any(dead[0] in text for text in Robot.got)
     assert run("notify", "list", "--state", "dead", "--channel", "chat", "--json")[1] == {"notices": []}
+
+
+def test_deadlines_are_listed_in_local_time(run: Run) -> None:
+    run("alerts", "assign", first(run), "buyer", "--by", "li.na")
+    said = run("alerts", "list", "--limit", "1000")[2]
+    assert "18:00" in said  # the end of a business day in Shanghai, 10:00 in UTC
+    assert "10:00" not in said
 
 
 @pytest.mark.parametrize(
