@@ -54,7 +54,7 @@ def add_silence(
     json: Json = False,
 ) -> None:
     """Silence the alerts that meet all of these; they are kept, but nobody is told and no list shows them."""
-    from warning.silences import make_silence
+    from warning.silences import covering, make_silence
 
     selector: dict[str, list[str]] = {}
     for pair in of:
@@ -72,7 +72,9 @@ def add_silence(
         silence = make_silence(selector, reason, author, now, end.astimezone(UTC))
         store.silences.add(silence, now)
         store.attend(now, settings.desk)
-    show.summary({"silence_id": silence.silence_id, "until": f"{silence.ends_at:%Y-%m-%d %H:%M} UTC"}, json)
+        covered = int(pd.notna(covering(store.open_alerts(), [silence], now)).sum())
+    end_said = f"{silence.ends_at:%Y-%m-%d %H:%M} UTC"
+    show.summary({"silence_id": silence.silence_id, "until": end_said, "covers_now": covered}, json)
 
 
 @app.command("end")

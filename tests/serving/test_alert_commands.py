@@ -200,6 +200,13 @@ def test_deadlines_are_listed_in_local_time(run: Run) -> None:
     assert "10:00" not in said
 
 
+def test_a_silence_says_how_much_it_covers_now(run: Run) -> None:
+    alert, end = first(run), (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    said = ("--until", end, "--author", "li.na", "--reason", "stock-take", "--json")
+    assert run("silences", "add", f"alert_id={alert}", *said)[1]["covers_now"] == 1
+    assert run("silences", "add", "location=nowhere", *said)[1]["covers_now"] == 0
+
+
 @pytest.mark.parametrize(
     ("command", "word"),
     [
