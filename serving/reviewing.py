@@ -63,7 +63,8 @@ class Review:
         """The review as JSON can carry it."""
         counted = self.outcomes[self.outcomes["alert_id"] == self.outcomes["chain"]]
         rules = self.rules.astype(object).where(self.rules.notna(), None)
-        rules["since"] = rules["since"].map(lambda day: None if day is None else day.isoformat())
+        days = [None if day is None else day.isoformat() for day in rules["since"]]
+        rules["since"] = pd.Series(days, rules.index, dtype=object)  # else None becomes NaN, which is no JSON
         return {
             "month": self.month,
             "kpis": {name: _plain(value) for name, value in self.figures.items()},

@@ -134,6 +134,8 @@ def test_the_report_needs_nothing_beside_it(settings, language):
     for picture in re.findall(r"<svg.*?</svg>", page, re.S):
         assert ElementTree.fromstring(picture).get("aria-label")
     assert page.count("<svg") == 3
+    assert "nan" not in re.findall(r"<td>(.*?)</td>", page)
+    json.dumps(found.summary(), allow_nan=False)
     for kpi in KPIS.values():
         assert (kpi.en if language == "en" else kpi.zh) in page
     assert set(report.phrases()["en"]) == set(report.phrases()["zh"])
