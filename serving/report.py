@@ -29,11 +29,13 @@ ROW, WIDTH = 26, 640  # pixels
 LATIN, WIDE = 8, 15  # pixels of a letter, and of a Chinese character
 
 
-def written(kpi: Kpi, value: float, currency: str = "") -> str:
+def written(kpi: Kpi, value: float, currency: str = "", language: str = "en") -> str:
     """A figure as a person reads it.
 
     >>> written(KPIS["false_rate"], 0.1834), written(KPIS["days_of_cover"], 31.26)
     ('18.3%', '31.3 days')
+    >>> written(KPIS["days_of_cover"], 31.26, language="zh")
+    '31.3 天'
     """
     if math.isnan(value):
         return MISSING
@@ -41,7 +43,9 @@ def written(kpi: Kpi, value: float, currency: str = "") -> str:
         return f"{value:.1%}"
     if kpi.unit == "money":
         return f"{value:,.0f} {currency}".strip()
-    return f"{value:,.1f} {kpi.unit}" if kpi.unit != "times a year" else f"{value:,.1f}×"
+    if kpi.unit == "times a year":
+        return f"{value:,.1f}×"
+    return f"{value:,.1f} {phrases()[language][kpi.unit]}"
 
 
 def write_report(review: Review, language: str, currency: str) -> str:
@@ -118,8 +122,8 @@ def compared(
         "title": kpi.en if language == "en" else kpi.zh,
         "formula": kpi.formula_en if language == "en" else kpi.formula_zh,
         "better": "↑" if kpi.better == "up" else "↓",
-        "now": written(kpi, now, currency),
-        "before": written(kpi, before, currency),
+        "now": written(kpi, now, currency, language),
+        "before": written(kpi, before, currency, language),
         "change": change,
     }
 
