@@ -50,6 +50,24 @@ class _Measure:
     words: str
 
 
+class Stocked(NamedTuple):
+    """What stocking by quantiles would have cost.
+
+    paid, wanted: (n, k) money and units of demand of each series between one origin and the next, NaN where
+        that was not played
+    """
+
+    paid: np.ndarray
+    wanted: np.ndarray
+
+    @property
+    def per_unit(self) -> float:
+        """Cost per unit of demand, over all series: large ones weigh as in the books; NaN where nothing was
+        asked for."""
+        wanted = float(np.nansum(self.wanted))
+        return float(np.nansum(self.paid)) / wanted if wanted > 0 else float("nan")
+
+
 def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, seed: int) -> Verdict:
     """Whether the challenger may take the incumbent's place; a tie keeps the incumbent.
 
@@ -122,7 +140,7 @@ def _bias(challenger: _Scores, incumbent: _Scores) -> _Measure:
     return _Measure("bias", abs(value), limit, not abs(value) > limit + 1e-9, words)
 
 
-def _cost(challenger: "Stocked", incumbent: "Stocked", seed: int) -> _Measure:
+def _cost(challenger: Stocked, incumbent: Stocked, seed: int) -> _Measure:
     value, limit = challenger.per_unit, incumbent.per_unit
     series, origin = np.nonzero(np.isfinite(challenger.paid) & np.isfinite(incumbent.paid))
     paid, before = (stock.paid[series, origin][:, None] for stock in (challenger, incumbent))
@@ -156,24 +174,6 @@ def _shares(row: dict[str, float], level: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:+.1%}"
-
-
-class Stocked(NamedTuple):
-    """What stocking by quantiles would have cost.
-
-    paid, wanted: (n, k) money and units of demand of each series between one origin and the next, NaN where
-        that was not played
-    """
-
-    paid: np.ndarray
-    wanted: np.ndarray
-
-    @property
-    def per_unit(self) -> float:
-        """Cost per unit of demand, over all series: large ones weigh as in the books; NaN where nothing was
-        asked for."""
-        wanted = float(np.nansum(self.wanted))
-        return float(np.nansum(self.paid)) / wanted if wanted > 0 else float("nan")
 
 
 def decision_cost(panel: Panel, folds: Folds, quantiles: np.ndarray) -> float:
