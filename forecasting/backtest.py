@@ -17,6 +17,7 @@ from forecasting.panel import Panel
 SCORED = (0.5, 0.8, 0.9, 0.95, 0.99)
 SPAN = {"day": 112, "week": 26, "month": 12}  # periods that origins are spread over, at least two horizons
 ENOUGH_CLEAN = 200  # windows with full shelves from which errors are learned
+MOSTLY_CLEAN = 0.5  # share of the windows seen from which on those with empty shelves are believed as well
 MOST_SERIES = 1500  # series in the folds: more do not change a choice
 BLOCK = 4000  # series whose means are taken at once: memory is bounded by it
 
@@ -91,12 +92,16 @@ def folds_of(
 
 
 def truth_of(folds: Folds) -> np.ndarray:
-    """(m, g) demand that errors are learned from: of clean windows alone, where there are enough of them.
+    """(m, g) demand that errors are learned from; NaN where nothing is to be learned.
 
-    In the others part of the demand was hidden; what is told of it then is partly the telling.
+    Shelves run empty when demand is high, so windows with full shelves are the calm ones. While most windows
+    are of that kind, the others count as well, with what their empty shelves hid completed. Where most are
+    not, what was completed would be most of what is learned, and the full ones count alone.
     """
-    clean = np.where(folds.clean, folds.actual, np.nan)
-    return clean if folds.clean.sum() >= ENOUGH_CLEAN else folds.actual
+    seen, clean = np.isfinite(folds.actual).sum(), folds.clean.sum()
+    if clean >= MOSTLY_CLEAN * seen or clean < ENOUGH_CLEAN:
+        return folds.actual
+    return np.where(folds.clean, folds.actual, np.nan)
 
 
 def _sums(values: np.ndarray, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray) -> np.ndarray:

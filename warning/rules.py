@@ -152,8 +152,8 @@ def default_rules() -> tuple[Rule, ...]:
 
     Low stock is read where an order placed now would arrive: stock below the safety stock today with a
     delivery due tomorrow needs nobody. It comes first, as soon as that stock is short of the safety stock,
-    and ends only when it is 40 % above: a projection that wavers about its limit is one story, and told in
-    pieces too many of these are false. A risk is told only when it is more likely than not, for the same
+    and ends only when it is 60 % above: a projection that wavers about its limit is one story, and told in
+    pieces too many of these are false. A risk is told only when a stockout is as likely as not, for the same
     reason (benchmarks/warning_loop.py). Overstock begins at the overstock level, which is the policy's factor
     (1.2 unless said) times the order-up-to level, because healthy stock is safety stock plus cycle stock.
     """
@@ -164,8 +164,8 @@ def default_rules() -> tuple[Rule, ...]:
         Rule("supplier_late", "supplier_late", {"notice": 0.3, "warning": 0.6}),
         Rule("supplier_shift", "supplier_shift", {"notice": 0.15, "warning": 0.4}),
         Rule("out_of_stock", "out_of_stock", {"critical": 0.0}, hysteresis=0.0),
-        Rule("stockout_risk", "stockout_risk", {"notice": 0.55, "warning": 0.75, "critical": 0.9}),
-        Rule("below_safety_stock", "low_stock", {"notice": 0.0, "warning": 0.5}, hysteresis=0.4),
+        Rule("stockout_risk", "stockout_risk", {"notice": 0.5, "warning": 0.75, "critical": 0.9}),
+        Rule("below_safety_stock", "low_stock", {"notice": 0.0, "warning": 0.5}, hysteresis=0.6),
         Rule("late_inbound", "late_inbound", {"notice": 1.0, "warning": 7.0}),
         Rule("expiry", "expiry", {"notice": 0.3, "warning": 0.6, "critical": 0.9}),
         Rule("dead_stock", "dead_stock", {"notice": 90.0, "warning": 180.0}),

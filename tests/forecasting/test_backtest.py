@@ -4,7 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.backtest import build_folds, folds_of, losses, score
+from forecasting.backtest import (
+    ENOUGH_CLEAN,
+    MOSTLY_CLEAN,
+    Folds,
+    build_folds,
+    folds_of,
+    losses,
+    score,
+    truth_of,
+)
 from forecasting.cumulative import LEVELS
 from forecasting.panel import Panel, build_panel
 from ingestion.periods import Period
@@ -36,6 +45,30 @@ def test_windows_with_stockouts_are_lower_bounds():
     assert np.isnan(losses(folds, quantiles)).all()
     short = losses(folds, quantiles, clean=False)[0, 1]
     assert short == pytest.approx((21 - 11) * np.mean([0.5, 0.8, 0.9, 0.95, 0.99]) / folds.scale[0, 1])
+
+
+def windows(full: int, short: int, unseen: int) -> Folds:
+    """Windows of one period, so many of each kind, demand 1, 2, 3 …; where unseen it is not known."""
+    count = full + short + unseen
+    actual = np.arange(1.0, count + 1)[:, None]
+    actual[full + short :] = np.nan
+    every = np.zeros(count, dtype=np.int64)
+    clean = (np.arange(count) < full)[:, None]
+    return Folds(0, np.array([1]), every, every, actual, np.nan_to_num(actual), clean, np.ones((count, 1)))
+
+
+def test_while_most_shelves_were_full_empty_ones_teach_as_well():
+    full = int(MOSTLY_CLEAN * 1000)
+    folds = windows(full, 1000 - full, 500)
+    np.testing.assert_array_equal(truth_of(folds), folds.actual)
+
+
+def test_where_most_shelves_ran_empty_full_ones_teach_alone():
+    full = int(MOSTLY_CLEAN * 1000) - 1
+    folds = windows(full, 1000 - full, 0)
+    np.testing.assert_array_equal(np.isfinite(truth_of(folds)), folds.clean)
+    few = windows(ENOUGH_CLEAN - 1, 10 * ENOUGH_CLEAN, 0)
+    np.testing.assert_array_equal(truth_of(few), few.actual)
 
 
 def test_scores_are_the_hand_made_ones():

@@ -16,7 +16,7 @@ from forecasting.forecaster import Prediction
 from forecasting.gate import judge
 from forecasting.gbm import Gbm
 from forecasting.panel import Panel, build_panel
-from forecasting.training import _decide, _Run, train
+from forecasting.training import TIE, _decide, _Run, train
 from forecasting.trials import Trial
 from ingestion.periods import Period
 
@@ -133,6 +133,13 @@ def test_the_incumbent_is_what_must_be_beaten(run: _Run):
     assert decide(run, plain, held, new, incumbent="held")[0] == "held"
     assert decide(run, plain, held, new, incumbent="gone")[0] == "held"
     assert decide(run, plain, new, incumbent="held")[0] == "new"
+
+
+@pytest.mark.parametrize(("times", "serves"), [(0.999 * TIE, "ensemble"), (1.001 * TIE, "modest")])
+def test_an_average_goes_first_where_it_is_nearly_as_good(run: _Run, times: float, serves: str):
+    plain, modest = trial_of(run, "sba", 1.3), trial_of(run, "modest", 1.05)
+    average = replace(modest, name="ensemble", loss=times * modest.loss)
+    assert decide(run, plain, modest, average)[0] == serves
 
 
 def test_only_windows_that_all_were_scored_on_count(run: _Run):

@@ -268,5 +268,5 @@ def test_twenty_thousand_positions_take_seconds():
         }
     )
     opened = evaluate(frame, default_rules(), TODAY, NONE).opened
-    risky = int((frame["stockout_probability"] >= 0.55).sum())
+    risky = int((frame["stockout_probability"] >= 0.5).sum())
     assert (opened["rule"] == "stockout_risk").sum() == risky

@@ -51,7 +51,7 @@ def test_stockout_risk_in_words():
     assert texts(row) == [
         "A1 (Milk 1 l) at S1: 62% chance of running out",
         (
-            "The chance of running out within lead time and review is 62% (limit 55%). "
+            "The chance of running out within lead time and review is 62% (limit 50%). "
             "On hand 12, reserved 2, inbound 20, projected 4 at the end of the lead time; "
             "safety stock 50, reorder point 90. Days to stockout: about 6. "
             "Expected lost sales: 18 (540 CNY), of which an order today cannot save 5.25."
@@ -61,7 +61,7 @@ def test_stockout_risk_in_words():
     assert texts(row, "_zh") == [
         "S1 A1 (Milk 1 l)：断货概率 62%",
         (
-            "在提前期加补货周期内断货的概率为 62%（限值 55%）。"
+            "在提前期加补货周期内断货的概率为 62%（限值 50%）。"
             "在库 12，预留 2，在途 20，提前期末预计 4；安全库存 50，再订货点 90。"
             "预计约 6 天后断货。预计损失销量 18（540 CNY），其中 5.25 今天下单也来不及。"
         ),
