@@ -152,11 +152,12 @@ def default_rules() -> tuple[Rule, ...]:
 
     Low stock is read where an order placed now would arrive: stock below the safety stock today with a
     delivery due tomorrow needs nobody. It comes first, as soon as that stock is short of the safety stock,
-    and ends only when it is 60 % above: a projection that wavers about its limit is one story, and told in
-    pieces too many of these are false. A risk is told only when a stockout is as likely as not, for the same
-    reason (benchmarks/warning_loop.py). Overstock begins at the overstock level, which is the policy's factor
+    and ends only when it is 60 % above; a risk is told when a stockout is as likely as not, and ends below
+    30 %. What wavers about its limit is one story, and told in pieces too many of these are false
+    (benchmarks/warning_loop.py). Overstock begins at the overstock level, which is the policy's factor
     (1.2 unless said) times the order-up-to level, because healthy stock is safety stock plus cycle stock.
     """
+    likely = {"notice": 0.5, "warning": 0.75, "critical": 0.9}
     return (
         Rule("stale_data", "stale_data", {"warning": 0.0, "critical": 28.0}),
         Rule("contradictory_data", "contradictory_data", {"notice": 0.05, "warning": 0.2}),
@@ -164,7 +165,7 @@ def default_rules() -> tuple[Rule, ...]:
         Rule("supplier_late", "supplier_late", {"notice": 0.3, "warning": 0.6}),
         Rule("supplier_shift", "supplier_shift", {"notice": 0.15, "warning": 0.4}),
         Rule("out_of_stock", "out_of_stock", {"critical": 0.0}, hysteresis=0.0),
-        Rule("stockout_risk", "stockout_risk", {"notice": 0.5, "warning": 0.75, "critical": 0.9}),
+        Rule("stockout_risk", "stockout_risk", likely, hysteresis=0.2),
         Rule("below_safety_stock", "low_stock", {"notice": 0.0, "warning": 0.5}, hysteresis=0.6),
         Rule("late_inbound", "late_inbound", {"notice": 1.0, "warning": 7.0}),
         Rule("expiry", "expiry", {"notice": 0.3, "warning": 0.6, "critical": 0.9}),

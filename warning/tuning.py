@@ -295,11 +295,11 @@ def _best(tried: Mapping[float, tuple[Tried, Tried]], past: Past, bounds: Bounds
 
 def _is_better(now: Tried, after: Tried, past: Past, bounds: Bounds, *, sure: float) -> bool:
     """Whether false alerts become fewer, by so many standard errors over series, misses in no half more, and
-    alerts are not open much longer.
+    alerts are neither open much longer nor dearer: a miss may come later than it did, and then costs more.
     """
-    if after.days.sum() > bounds.longer * now.days.sum():
-        return False
     rows = now.warnings, after.warnings
+    if after.days.sum() > bounds.longer * now.days.sum() or rows[1]["cost"].sum() > rows[0]["cost"].sum():
+        return False
     first, last = past.counted
     middle = first + (last - first) / 2
     for late in (False, True):

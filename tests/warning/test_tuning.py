@@ -16,7 +16,16 @@ from warning.rules import Rule
 from warning.sweep import read
 from warning.target_trial import try_target, windows_of
 from warning.trial import Past, Stakes, figures, try_settings
-from warning.tuning import Bounds, Proposal, demand_errors, entry_of, factors_of, propose, retrain
+from warning.tuning import (
+    Bounds,
+    Proposal,
+    _is_better,
+    demand_errors,
+    entry_of,
+    factors_of,
+    propose,
+    retrain,
+)
 
 DAY0, DAYS, CYCLE = pd.Timestamp("2024-01-01"), 120, 20
 LEAD, REVIEW, ROWS = 5, 3, 12
@@ -161,6 +170,16 @@ def test_a_burden_in_fewer_pieces_is_no_relief():
     assert [one for one in propose(past, "category") if one.kind == "hysteresis"] == []
     eager = [one for one in propose(past, "category", Bounds(longer=3.0)) if one.kind == "hysteresis"]
     assert len(eager) == 1
+
+
+def test_what_is_missed_later_than_before_is_no_relief(past: Past):
+    now = try_settings(past)
+    calm = now._replace(warnings=now.warnings[now.warnings["outcome"] != "false"])
+    assert _is_better(now, calm, past, Bounds(), sure=1.28)
+    dear = calm.warnings.assign(
+        cost=calm.warnings["cost"] + now.warnings["cost"].sum() / len(calm.warnings) + 0.01
+    )
+    assert not _is_better(now, calm._replace(warnings=dear), past, Bounds(), sure=1.28)
 
 
 def test_a_forecast_that_is_off_goes_to_retraining(past: Past):
