@@ -152,7 +152,7 @@ def default_rules() -> tuple[Rule, ...]:
 
     Low stock is read where an order placed now would arrive: stock below the safety stock today with a
     delivery due tomorrow needs nobody. It comes first, as soon as that stock is short of the safety stock,
-    and ends only when it is 60 % above; a risk is told when a stockout is as likely as not, and ends below
+    and ends only when it is 80 % above; a risk is told when a stockout is as likely as not, and ends below
     30 %. What wavers about its limit is one story, and told in pieces too many of these are false
     (benchmarks/warning_loop.py). Overstock begins at the overstock level, which is the policy's factor
     (1.2 unless said) times the order-up-to level, because healthy stock is safety stock plus cycle stock.
@@ -166,7 +166,7 @@ def default_rules() -> tuple[Rule, ...]:
         Rule("supplier_shift", "supplier_shift", {"notice": 0.15, "warning": 0.4}),
         Rule("out_of_stock", "out_of_stock", {"critical": 0.0}, hysteresis=0.0),
         Rule("stockout_risk", "stockout_risk", likely, hysteresis=0.2),
-        Rule("below_safety_stock", "low_stock", {"notice": 0.0, "warning": 0.5}, hysteresis=0.6),
+        Rule("below_safety_stock", "low_stock", {"notice": 0.0, "warning": 0.5}, hysteresis=0.8),
         Rule("late_inbound", "late_inbound", {"notice": 1.0, "warning": 7.0}),
         Rule("expiry", "expiry", {"notice": 0.3, "warning": 0.6, "critical": 0.9}),
         Rule("dead_stock", "dead_stock", {"notice": 90.0, "warning": 180.0}),

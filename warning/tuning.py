@@ -29,7 +29,7 @@ TUNED = ("stockout_risk", "low_stock")
 TRIGGERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of a risk: chances; of low stock: shares of what they are now
 SHARES = (1.0, 2.0, 3.0, 5.0)
 SELECTED = ("sku", "location", "category")  # columns by which policies tell targets
-HYSTERESES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+HYSTERESES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Bounds:
     factor: lowest and highest sensitivity
     least: warnings in the segment, without which nothing is proposed
     sure: standard errors, over series, by which false alerts must become fewer
+    surer: the same for a change of one segment: where many are tried, luck favours one of them
     longer: times the days that alerts were open; more would be the same burden in fewer pieces
     off: share by which demand may differ from the forecast before that is the problem
     beyond: share of windows in which demand may pass the reorder point before that is the problem
@@ -51,6 +52,7 @@ class Bounds:
     factor: tuple[float, float] = (0.25, 4.0)
     least: int = 10
     sure: float = 1.28
+    surer: float = 1.64
     longer: float = 1.1
     off: float = 0.25
     beyond: float = 0.2
@@ -186,11 +188,11 @@ def _triggers(
     here."""
     tried = {factor: try_settings(past, {rule.name: Setting(factor)}) for factor in factors_of(rule, bounds)}
     both = {factor: (now.within(wanted), rows.within(wanted)) for factor, rows in tried.items()}
-    shared = _best(both, past, bounds)
+    shared = _best(both, past, bounds, bounds.sure)
     found = []
     for segment in wanted:
         mine = {factor: (now.within([segment]), rows.within([segment])) for factor, rows in tried.items()}
-        best = _best(mine, past, bounds)
+        best = _best(mine, past, bounds, bounds.surer)
         if best is None and shared is not None and _is_better(*mine[shared], past, bounds, sure=0.0):
             best = shared
         if best is None:
@@ -207,7 +209,7 @@ def _hysteresis(rule: Rule, now: Tried, past: Past, bounds: Bounds) -> list[Prop
     """The hysteresis of a rule, for all that it watches."""
     others = [value for value in HYSTERESES if abs(value - rule.hysteresis) > 1e-9]
     tried = {value: (now, try_settings(past, {rule.name: Setting(hysteresis=value)})) for value in others}
-    best = _best(tried, past, bounds)
+    best = _best(tried, past, bounds, bounds.sure)
     if best is None:
         return []
     values = {"hysteresis": best}, {"hysteresis": rule.hysteresis}
@@ -280,15 +282,17 @@ def _target_proposal(
     return Proposal("target", column, segment, "", change, undo, now, then, said)
 
 
-def _best(tried: Mapping[float, tuple[Tried, Tried]], past: Past, bounds: Bounds) -> float | None:
+def _best(
+    tried: Mapping[float, tuple[Tried, Tried]], past: Past, bounds: Bounds, sure: float
+) -> float | None:
     """The change with the fewest false alerts, of those that prove themselves; of several the cheapest.
 
-    tried: change → without and with it
+    tried: change → without and with it; sure: as `_is_better`
     """
     proven = {
         value: (after.warnings["outcome"].eq("false").sum(), after.warnings["cost"].sum())
         for value, (now, after) in tried.items()
-        if len(now.warnings) >= bounds.least and _is_better(now, after, past, bounds, sure=bounds.sure)
+        if len(now.warnings) >= bounds.least and _is_better(now, after, past, bounds, sure=sure)
     }
     return min(proven, key=lambda value: proven[value]) if proven else None
 
