@@ -72,7 +72,7 @@ def expected(facts: pd.DataFrame) -> int:
     """How many shortages, surpluses, expiries and surprises the default rules must find, counted plainly."""
     short = (
         (facts["on_hand"] <= 0)
-        | (facts["stockout_probability"] >= 0.55)
+        | (facts["stockout_probability"] >= 0.5)
         | ((facts["safety_stock"] - facts["projected"]) / facts["safety_stock"] >= 0.0)
     )
     surplus = (facts["on_hand"] > 0) & (
