@@ -45,8 +45,8 @@ def grade(rule: Rule, facts: pd.DataFrame, previous: np.ndarray, unknown: np.nda
     facts: (n,) rows as `warning.facts.complete` gives them, with the columns that the rule names
     previous: (n,) tier of the open alert of this rule, 0 = none
     unknown: (n,) where nothing can be told, because the data are stale
-    A tier begins at its bound (inclusive) and ends below bound − hysteresis; where the rule is sensitive,
-    both are divided by the factor. What cannot be measured keeps the tier it has: missing data neither
+    A tier begins at its bound (inclusive) and ends as `ends_of` says; where the rule is sensitive, bounds and
+    hysteresis are divided by the factor. What cannot be measured keeps the tier it has: missing data neither
     opens nor ends an alert.
     """
     stock, basis = stock_of(rule, facts), basis_of(rule, facts)
@@ -63,7 +63,7 @@ def grade(rule: Rule, facts: pd.DataFrame, previous: np.ndarray, unknown: np.nda
     )
     exact = EXACT * np.maximum(1.0, bounds)
     reached = rank[(found[:, None] >= bounds - exact).sum(axis=1)]
-    held = rank[(found[:, None] >= bounds - ease - exact).sum(axis=1)]
+    held = rank[(found[:, None] >= ends_of(bounds, ease) - exact).sum(axis=1)]
     reached = np.where((previous == 0) & (money < rule.min_money), 0, reached)
     tier = np.maximum(reached, np.minimum(previous, held))
     tier = np.where(np.isnan(found), previous, tier)
@@ -72,6 +72,20 @@ def grade(rule: Rule, facts: pd.DataFrame, previous: np.ndarray, unknown: np.nda
     tier = np.where((tier > 0) & ~np.isnan(found), severities[position], tier).astype(np.int8)
     bound = bounds[np.arange(len(bounds)), position] if len(bounds) == len(facts) else bounds[0, position]
     return Grade(tier, found, bound, threshold(rule, facts, basis, bound), stock, units, money)
+
+
+def ends_of(bounds: np.ndarray, ease: np.ndarray | float) -> np.ndarray:
+    """(rows, tiers) below which each tier ends: the ease under its bound, and above the lowest tier at the
+    latest where the next one begins. A wide hysteresis keeps the alert, not its worst colour.
+
+    bounds: (rows, tiers) ascending; ease: the hysteresis, (rows, 1) or one number
+
+    >>> ends_of(np.array([[0.0, 0.5]]), 0.8).tolist()
+    [[-0.8, 0.0]]
+    """
+    ends = bounds - ease
+    ends[:, 1:] = np.maximum(ends[:, 1:], bounds[:, :-1])
+    return ends
 
 
 def _bounds(rule: Rule, facts: pd.DataFrame) -> np.ndarray:

@@ -40,8 +40,8 @@ class Rule:
     basis: the level the stock is compared with; empty takes the kind's default
     stock: available (on hand − reserved), projected (at the end of the lead time, inbound included) or
         position (available + inbound likely to arrive); empty takes the kind's default
-    hysteresis: how far the measure must fall back below a tier's bound before the tier ends; NaN takes the
-        kind's default
+    hysteresis: how far the measure must fall back below a tier's bound before the tier ends, a severe one at
+        the latest where the next begins; NaN takes the kind's default
     min_money: money at risk below which no alert is opened; unknown money always opens
     selector: column of the facts → values it may have; empty watches everything
     sensitivity: column of the facts → value → factor: with 2 the rule fires at half its bounds, with .5 at

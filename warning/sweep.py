@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from warning.facts import complete
-from warning.grading import EXACT, grade
+from warning.grading import EXACT, ends_of, grade
 from warning.history import SERIES
 from warning.inhibition import blinded
 from warning.kinds import SHORTAGES, TIERS
@@ -189,7 +189,7 @@ class _Book:
         ease = (rule.hysteresis if self.setting.hysteresis is None else self.setting.hysteresis) / factor
         exact = EXACT * np.maximum(1.0, bounds)
         reached = rank[(measure[:, None] >= bounds - exact).sum(axis=1)]
-        held = rank[(measure[:, None] >= bounds - ease - exact).sum(axis=1)]
+        held = rank[(measure[:, None] >= ends_of(bounds, ease) - exact).sum(axis=1)]
         poor = (self.severity == 0) & (self.reading.money[:, t] < rule.min_money)
         tier = np.maximum(np.where(poor, 0, reached), np.minimum(self.severity, held))
         unknown = np.isnan(measure)

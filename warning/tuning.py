@@ -3,9 +3,10 @@
 This module owns which changes are tried, what they must prove, and the proposal. A change is the trigger of a
 shortage rule in one segment (by its sensitivity there), the rule's hysteresis, or a segment's service target.
 A rule's change is proposed if, over the days looked back on, it would have raised fewer false alerts, by more
-than luck, and missed no more, in their earlier and in their later half alike. A segment too small to prove it
-by itself leans on all others. A target is proposed if it would have cost less, by more than luck, in both
-halves. Where the forecast itself is off, either would only cover it up: the segment is sent to retraining.
+than luck, cost no more, and missed no more, in their earlier and in their later half alike. A segment too
+small to prove it by itself leans on all others. A target is proposed if it would have cost less, by more than
+luck, in both halves. Where the forecast itself is off, either would only cover it up: the segment is sent to
+retraining.
 """
 
 import hashlib

@@ -151,7 +151,7 @@ def test_an_alert_escalates_eases_and_ends_under_one_identity():
     held = evaluate(frame, default_rules(), TODAY, NONE).opened
     held["state"] = "acknowledged"
     for number, (chance, tier, change) in enumerate(
-        [(0.95, "critical", "escalated"), (0.85, "critical", "same"), (0.65, "warning", "eased")], start=1
+        [(0.95, "critical", "escalated"), (0.85, "critical", "same"), (0.7, "warning", "eased")], start=1
     ):
         day = TODAY + pd.Timedelta(days=number)
         before = held.iloc[0]

@@ -62,6 +62,12 @@ def test_a_tier_ends_only_below_its_bound_less_the_hysteresis():
     assert tiers(rule, 1, on_hand=5.0, stockout_probability=chance) == [3, 1, 1, 1, 1, 1, 0]
 
 
+def test_a_wide_hysteresis_keeps_the_alert_and_not_its_worst_tier():
+    rule = Rule("low", "low_stock", {"notice": 0.0, "warning": 0.5}, hysteresis=0.8)
+    stock = [40.0, 99.0, 101.0, 180.0, 181.0]
+    assert tiers(rule, 2, on_hand=1.0, projected=stock, safety_stock=100.0) == [2, 2, 1, 1, 0]
+
+
 def test_reserved_stock_is_not_available():
     rule = Rule("out", "out_of_stock", {"critical": 0.0})
     assert tiers(rule, on_hand=[5.0, 5.0, 5.0], reserved=[5.0, 4.0, np.nan]) == [3, 0, 0]
