@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from forecasting.alike import year_before
 from forecasting.panel import Panel
 
 
 class Arrays(NamedTuple):
-    """The arrays of a panel; shapes as in `Panel` and `Calendar`."""
+    """The arrays of a panel; shapes as in `Panel` and `Calendar`, `like` as `alike.year_before`."""
 
     quantity: np.ndarray
     closed: np.ndarray
@@ -30,6 +31,7 @@ class Arrays(NamedTuple):
     until: np.ndarray
     since: np.ndarray
     country: np.ndarray
+    like: np.ndarray
     event: np.ndarray
     event_known: np.ndarray
     event_of: np.ndarray
@@ -66,10 +68,16 @@ def arrays_of(panel: Panel) -> Arrays:
         calendar.until,
         calendar.since,
         calendar.of_series,
+        panel.memo.once("like", lambda: _like(panel)),
         panel.event,
         panel.event_known,
         panel.event_of,
     )
+
+
+def _like(panel: Panel) -> np.ndarray:
+    """(countries, T + H) the period a year before that each period is like."""
+    return np.stack([year_before(row, panel.period.name) for row in panel.calendar.occasion])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

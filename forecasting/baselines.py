@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from forecasting.alike import YEAR
 from forecasting.forecaster import Prediction
-from forecasting.history import YEAR, Summary, summarise
+from forecasting.history import Summary, summarise
 from forecasting.panel import Panel
 from ingestion.errors import Problem
 

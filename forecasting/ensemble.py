@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from forecasting.alike import YEAR
 from forecasting.backtest import SCORED, Folds, pinball
 from forecasting.calibration import Calibration
 from forecasting.cumulative import LEVELS
 from forecasting.forecaster import Fitted, Prediction
-from forecasting.history import LAGS, YEAR, summarise
+from forecasting.history import LAGS, summarise
 from forecasting.panel import Panel
 
 NAME = "ensemble"

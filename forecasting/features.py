@@ -11,14 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from forecasting.alike import YEAR
 from forecasting.arrays import Arrays, arrays_of, mean_of
 from forecasting.covariates import around
-from forecasting.history import LAGS, WINDOWS, YEAR, Summary, summarise
+from forecasting.history import LAGS, WINDOWS, Summary, summarise
 from forecasting.membership import GROUPINGS, groups_of, members_of
 from forecasting.occasions import lifts_at, names_of
 from forecasting.panel import Panel
-from forecasting.peers import others, peers_at, span_of
+from forecasting.peers import NEAR, others, peers_at, span_of
 from forecasting.season import Course, course_of, group_ratio, season_of
+from forecasting.structure import MEMORY
 
 STRUCTURE = ("horizon", "composition", "sales_expected", "same_length")
 PROMOTED = ("promotion", "promotion_change", "promotion_first", "until_promotion", "fresh")
@@ -37,7 +39,6 @@ _B4 = _B3 + len(DAYS)
 PEAK = 8.0  # most that the structural expectation takes a season for, and least, its inverse
 MOST = 20.0  # ratios are cut here: a series that had all but stopped tells nothing by a ratio of a thousand
 FRESH = 3  # first periods of a promotion, when customers hurry
-NEAR = {"day": 3, "week": 0, "month": 0}  # periods on either side that speak for the season of one
 # The structural expectation trusts half of the uplift that was estimated for a series: what is more, the
 # model learns, and may then be told never to expect less of a deeper promotion.
 TRUSTED = 0.5
@@ -75,6 +76,7 @@ class Ask(NamedTuple):
 
     lengths: year, recent past, month and week, periods
     near: periods on either side of one that speak for its season
+    memory: of the current level, periods
     """
 
     series: np.ndarray
@@ -83,6 +85,7 @@ class Ask(NamedTuple):
     horizons: np.ndarray
     lengths: tuple[int, int, int, int]
     near: int
+    memory: float
     prices_planned: bool
 
 
@@ -98,12 +101,14 @@ class Base(NamedTuple):
 class Common(NamedTuple):
     """What series have in common at one origin.
 
-    groups: (groupings, n); size: (groupings, groups) series whose mean a course is
+    groups: (groupings, n); country: (groupings, groups) whose holidays a group keeps, its first series'
+    size: (groupings, groups) series whose mean a course is
     member: (n,) whether a series is one of them; course: as `peers_at`; span: its periods up to the origin
     lifts: (groups, names + 1) as `lifts_at`; events: how many of the names are of the plan
     """
 
     groups: np.ndarray
+    country: np.ndarray
     size: np.ndarray
     member: np.ndarray
     course: np.ndarray
@@ -155,28 +160,39 @@ def asked(
     groups, name = groups_of(panel), panel.period.name
     member = members_of(panel)
     size = np.stack([np.bincount(g[member & (g >= 0)], minlength=groups.max(initial=0) + 1) for g in groups])
+    country, span = _countries(panel, groups), span_of(panel)
     lengths = (YEAR[name], WINDOWS[name][2], WINDOWS[name][3], WINDOWS[name][0])
     for at in np.unique(origin):
         row = np.flatnonzero(origin == at)
-        course = peers_at(panel, int(at), int(horizons[-1]))
+        course = peers_at(panel, int(at))
         lifts = lifts_at(panel, int(at))
-        ask = Ask(series[row], row, int(at), horizons, lengths, NEAR[name], panel.prices_planned)
-        yield ask, Common(groups, size, member, course, span_of(panel), lifts, len(panel.event_names))
+        near, memory = NEAR[name], MEMORY[name]
+        ask = Ask(series[row], row, int(at), horizons, lengths, near, memory, panel.prices_planned)
+        yield ask, Common(groups, country, size, member, course, span, lifts, len(panel.event_names))
+
+
+def _countries(panel: Panel, groups: np.ndarray) -> np.ndarray:
+    """(groupings, groups) row in the calendar of each group's first series."""
+    first = np.zeros((len(groups), int(groups.max(initial=0)) + 1), dtype=np.int64)
+    for k, row in enumerate(groups):
+        found, at = np.unique(row, return_index=True)
+        first[k, found[found >= 0]] = at[found >= 0]
+    return panel.calendar.of_series[first]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: _Out) -> None:
-    courses = group_features(common, ask)
-    ratios = group_seasons(common, ask)
+    courses = group_features(arrays, common, ask)
+    ratios = group_seasons(arrays, common, ask)
     for k in range(len(ask.series)):
         i, r = ask.series[k], ask.row[k]
         planned = planned_of(arrays, i, ask.origin, ask.horizons[-1])
         course = own_course(arrays, ask, i, base.uplift[r])
-        season = seasons_ahead(common, ask, i, course, ratios)[:, 2]
+        season = seasons_ahead(arrays, common, ask, i, course, ratios)[:, 2]
         rows = out.features[r]
         _demand_ahead(arrays, ask, base, (i, r), (planned, season), out)
         _promotion_ahead(arrays, ask, i, planned, rows[:, _B1:_B2])
-        _season(course, common, ask, i, courses, rows[:, _B2:_B3])
+        _season(arrays, course, common, ask, i, courses, rows[:, _B2:_B3])
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
         _peers(common, i, courses, rows)
 
@@ -210,59 +226,63 @@ def planned_of(arrays: Arrays, i: int, at: int, last: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def group_features(common: Common, ask: Ask) -> np.ndarray:
+def group_features(arrays: Arrays, common: Common, ask: Ask) -> np.ndarray:
     """(groupings, groups, g, 4) of each group: movement, season, share promoted in the window, its change."""
-    year, recent, month, _ = ask.lengths
+    year, recent, _, _ = ask.lengths
     course, span = common.course, common.span
+    end = (ask.origin + 1, ask.origin + 1 - span)
     out = np.full((course.shape[1], course.shape[2], len(ask.horizons), 4), np.nan)
     for k in range(course.shape[1]):
         for g in range(course.shape[2]):
-            moved, promoted = course[0, k, g], course[1, k, g]
+            moved, promoted, like = course[0, k, g], course[1, k, g], arrays.like[common.country[k, g]]
             now = mean_of(moved, span - recent, span) / mean_of(moved, span - year, span)
             before = mean_of(promoted, span - recent, span)
             for j in range(len(ask.horizons)):
                 h = ask.horizons[j]
                 share = mean_of(promoted, span, span + h)
                 out[k, g, j, 0] = now
-                out[k, g, j, 1] = group_ratio(moved, span, (0, h), year, month)
+                out[k, g, j, 1] = group_ratio((moved, course[2, k, g]), end, (0, h), like, ask.memory)
                 out[k, g, j, 2], out[k, g, j, 3] = share, share - before
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def group_seasons(common: Common, ask: Ask) -> np.ndarray:
+def group_seasons(arrays: Arrays, common: Common, ask: Ask) -> np.ndarray:
     """(2, groups, H) seasonal ratio of all series and of each category around each single period ahead."""
-    year, _, month, _ = ask.lengths
     course, last = common.course, ask.horizons[-1]
+    end = (ask.origin + 1, ask.origin + 1 - common.span)
     out = np.full((2, course.shape[2], last), np.nan)
     for k in range(2):
         for g in range(course.shape[2]):
+            courses, like = (course[0, k, g], course[2, k, g]), arrays.like[common.country[k, g]]
             for h in range(last):
                 window = (h - ask.near, h + ask.near + 1)
-                out[k, g, h] = group_ratio(course[0, k, g], common.span, window, year, month)
+                out[k, g, h] = group_ratio(courses, end, window, like, ask.memory)
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def own_course(arrays: Arrays, ask: Ask, i: int, uplift: float) -> Course:
     """What the seasons of a series are told from."""
-    year, _, month, week = ask.lengths
+    like, week = arrays.like[arrays.country[i]], ask.lengths[3]
     demand, promotion = arrays.quantity[i, : ask.origin + 1], arrays.promotion[i, : ask.origin + 1]
-    return course_of(demand, 1.0 + uplift * promotion, year, month, week)
+    return course_of(demand, 1.0 + uplift * promotion, like, ask.memory, week)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def seasons_ahead(common: Common, ask: Ask, i: int, course: Course, ratios: np.ndarray) -> np.ndarray:
+def seasons_ahead(
+    arrays: Arrays, common: Common, ask: Ask, i: int, course: Course, ratios: np.ndarray
+) -> np.ndarray:
     """(H, 4) seasonal ratios of a series around each single period ahead: as in `season.Season`, cut.
 
     ratios: as `group_seasons`
     """
     kind = 1 if common.groups[1, i] >= 0 else 0
-    out = np.empty((ask.horizons[-1], 4))
+    out, like = np.empty((ask.horizons[-1], 4)), arrays.like[arrays.country[i]]
     for h in range(len(out)):
         t = ask.origin + 1 + h
         group = ratios[kind, common.groups[kind, i], h]
-        found = season_of(course, (t - ask.near, t + ask.near + 1), ask.lengths[0], group)
+        found = season_of(course, (t - ask.near, t + ask.near + 1), like, group)
         out[h, 0], out[h, 1] = min(found.own, MOST), found.firm
         out[h, 2], out[h, 3] = min(max(found.soft, 1.0 / PEAK), PEAK), found.group
     return out
@@ -337,13 +357,19 @@ def _promotion_ahead(arrays: Arrays, ask: Ask, i: int, planned: np.ndarray, feat
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _season(
-    course: Course, common: Common, ask: Ask, i: int, courses: np.ndarray, features: np.ndarray
+    arrays: Arrays,
+    course: Course,
+    common: Common,
+    ask: Ask,
+    i: int,
+    courses: np.ndarray,
+    features: np.ndarray,
 ) -> None:
     """The same window in earlier years over the weeks that led up to it, of the series and of its group."""
-    kind = 1 if common.groups[1, i] >= 0 else 0
+    kind, like = 1 if common.groups[1, i] >= 0 else 0, arrays.like[arrays.country[i]]
     for j in range(len(ask.horizons)):
         window = (ask.origin + 1, ask.origin + 1 + ask.horizons[j])
-        found = season_of(course, window, ask.lengths[0], courses[kind, common.groups[kind, i], j, 1])
+        found = season_of(course, window, like, courses[kind, common.groups[kind, i], j, 1])
         f = features[j]
         f[0], f[1], f[2], f[3] = min(found.own, MOST), found.firm, found.soft, found.group
 

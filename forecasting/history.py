@@ -11,27 +11,26 @@ import numpy as np
 from numba import njit
 
 from forecasting.arrays import Arrays, Past, arrays_of, past_of
-from forecasting.membership import members_of
 from forecasting.panel import Panel
+from forecasting.peers import moved_at
 from forecasting.structure import (
+    MEMORY,
     Moments,
     Pool,
     explained,
     level_of,
     moments_of,
-    pool_of,
+    pool_at,
     uplift_of,
     weekdays_of,
 )
 
-# Windows of lagged rates, the length of a year, and the memory of the current level, in periods.
+# Windows of lagged rates, periods.
 WINDOWS = {
     "day": (7, 14, 28, 56, 91, 182, 364),
     "week": (1, 2, 4, 8, 13, 26, 52),
     "month": (1, 2, 3, 6, 9, 12, 24),
 }
-YEAR = {"day": 364, "week": 52, "month": 12}
-MEMORY = {"day": 28.0, "week": 8.0, "month": 4.0}
 RATES = 7
 LAGS = (
     *(f"rate_{k}" for k in range(RATES)),
@@ -74,29 +73,22 @@ class _Out(NamedTuple):
 def summarise(panel: Panel, series: np.ndarray, origin: np.ndarray) -> Summary:
     """Summaries of the pairs (series[k], origin[k]), (m,) each."""
     name, m = panel.period.name, len(series)
-    phases = 7 if name == "day" else 1
-    out = _Out(np.zeros((m, 5)), np.ones((m, phases)), np.full((m, len(LAGS)), np.nan, dtype=np.float32))
     arrays, windows = arrays_of(panel), np.array(WINDOWS[name])
+    weekdays, lags = np.ones((m, 7 if name == "day" else 1)), np.full((m, len(LAGS)), np.nan, np.float32)
+    out = _Out(np.zeros((m, 5)), weekdays, lags)
     for at in np.unique(origin):
         rows = np.flatnonzero(origin == at)
-        end = int(at) + 1
-        pool = _pool_at(panel, end, phases)
-        _summaries(arrays, np.stack([series[rows], rows]), end, (pool, windows, MEMORY[name]), out)
+        shared = pool_at(panel, int(at)), windows, MEMORY[name], moved_at(panel, int(at))[series[rows]]
+        _summaries(arrays, np.stack([series[rows], rows]), int(at) + 1, shared, out)
     level, uplift, size, rate, sd = out.numbers.T
     return Summary(series, origin, level, out.profile, uplift, size, rate, sd, out.lags)
 
 
-def _pool_at(panel: Panel, end: int, phases: int) -> Pool:
-    low = max(end - YEAR[panel.period.name], 0)
-    members = np.flatnonzero(members_of(panel))
-    return panel.memo.once(("pool", end), lambda: pool_of(arrays_of(panel), members, (low, end), phases))
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def _summaries(
-    arrays: Arrays, pairs: np.ndarray, end: int, shared: tuple[Pool, np.ndarray, float], out: _Out
+    arrays: Arrays, pairs: np.ndarray, end: int, shared: tuple[Pool, np.ndarray, float, np.ndarray], out: _Out
 ) -> None:
-    pool, windows, memory = shared
+    pool, windows, memory, moved = shared
     for k in range(pairs.shape[1]):
         i, r = pairs[0, k], pairs[1, k]
         begin = min(arrays.first[i], end)
@@ -105,7 +97,7 @@ def _summaries(
         week, lags = out.profile[r], out.lags[r]
         weekdays_of(past, pool, own, week)
         uplift = uplift_of(past, week, pool, own.cv)
-        level = level_of(past, week, uplift, memory, own)
+        level = level_of(past, week, uplift, (memory, moved[k]), own)
         out.numbers[r] = np.array((level, uplift, own.size, own.rate, own.sd))
         for w in range(len(windows)):
             lags[w] = explained(past, week, uplift, windows[w]) / level if level > 0.0 else np.nan

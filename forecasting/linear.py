@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from forecasting.alike import YEAR
 from forecasting.features import NAMES, build_rows
 from forecasting.forecaster import Prediction
-from forecasting.history import YEAR
 from forecasting.panel import Panel
 from forecasting.samples import MOST_OFF, training_rows
 from ingestion.errors import Problem

@@ -7,8 +7,8 @@ them. A name that was never seen lifts nothing.
 import numpy as np
 from numba import njit
 
+from forecasting.alike import YEAR
 from forecasting.arrays import Arrays, arrays_of
-from forecasting.history import YEAR
 from forecasting.membership import groups_of, members_of
 from forecasting.panel import Panel
 

@@ -1,4 +1,4 @@
-"""What like series do together: their common movement, and how much of them is promoted, at an origin.
+"""What like series do together: their common movement and season, and how much of them is promoted.
 
 It owns each group's course, from which the features take the season, the trend and waves of promotion that
 one series alone cannot tell from chance; `membership` says who makes it.
@@ -7,12 +7,16 @@ one series alone cannot tell from chance; `membership` says who makes it.
 import numpy as np
 from numba import njit
 
+from forecasting import smooth
+from forecasting.alike import YEAR
 from forecasting.arrays import Arrays, arrays_of
-from forecasting.history import YEAR
 from forecasting.membership import groups_of, members_of
 from forecasting.panel import Panel
+from forecasting.smooth import smooth_season
+from forecasting.structure import MEMORY, pool_at
 
 OBSERVED = {"day": 14, "week": 8, "month": 6}  # periods before a series' mean is one
+NEAR = {"day": 3, "week": 0, "month": 0}  # periods on either side that speak for the season of one
 
 
 def span_of(panel: Panel) -> int:
@@ -20,26 +24,59 @@ def span_of(panel: Panel) -> int:
     return 2 * YEAR[panel.period.name] + YEAR[panel.period.name] // 6
 
 
-def peers_at(panel: Panel, origin: int, horizon: int) -> np.ndarray:
-    """(2, groupings, groups, span + horizon) what each group did up to `origin` and plans after it.
+def peers_at(panel: Panel, origin: int) -> np.ndarray:
+    """(3, groupings, groups, span + H + NEAR) what each group did up to `origin`, and plans for after it.
 
-    First the mean over series of demand as a multiple of the series' own mean, NaN after the origin; then
-    the share of the series that is promoted, as it happened and, after the origin, as it was planned then.
+    First the mean over series of demand as a multiple of the series' own mean, both without what promotions
+    usually add, NaN after the origin; then the share of the series that is promoted, as it happened and,
+    after the origin, as it was planned then; last the season as `smooth.smooth_season`.
     """
-    return panel.memo.once(("peers", origin, horizon), lambda: _courses(panel, origin, horizon))
+    return panel.memo.once(("peers", origin), lambda: _courses(panel, origin))
 
 
-def _courses(panel: Panel, origin: int, horizon: int) -> np.ndarray:
-    groups, span = groups_of(panel), span_of(panel)
-    out = np.full((2, len(groups), int(groups.max(initial=0)) + 1, span + horizon), np.nan)
-    at = (origin, span, OBSERVED[panel.period.name])
+def moved_at(panel: Panel, origin: int) -> np.ndarray:
+    """(n,) where the series like each one stand at an origin, as a multiple of their last year."""
+    return panel.memo.once(("moved", origin), lambda: _moved(panel, origin))
+
+
+def _courses(panel: Panel, origin: int) -> np.ndarray:
+    groups, span, name = groups_of(panel), span_of(panel), panel.period.name
+    width = span + panel.horizon + NEAR[name]
+    out = np.full((3, len(groups), int(groups.max(initial=0)) + 1, width), np.nan)
+    at = (origin, span, OBSERVED[name], pool_at(panel, origin).uplift)
     _peers(arrays_of(panel), groups, np.flatnonzero(members_of(panel)), at, out)
+    _seasons(out[0], span, smooth.YEAR[name], smooth.BLOCK[name], out[2])
     return out
+
+
+def _moved(panel: Panel, origin: int) -> np.ndarray:
+    groups, span, name = groups_of(panel), span_of(panel), panel.period.name
+    course = peers_at(panel, origin)[0, :, :, :span]
+    known = np.isfinite(course)
+    lately = np.exp((np.arange(span) - span + 1) / MEMORY[name]) * known
+    year = (np.arange(span) >= span - YEAR[name]) * known
+    course = np.where(known, course, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        now, usual = ((course * part).sum(axis=2) / part.sum(axis=2) for part in (lately, year))
+        moved = np.where(usual > 0.0, now / usual, 1.0)
+    kind = np.where(groups[1] >= 0, 1, 0)
+    return moved[kind, groups[kind, np.arange(panel.series)]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _seasons(course: np.ndarray, span: int, year: float, block: int, out: np.ndarray) -> None:
+    for k in range(out.shape[0]):
+        for g in range(out.shape[1]):
+            out[k, g] = smooth_season(course[k, g], span, year, block)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _peers(
-    arrays: Arrays, groups: np.ndarray, members: np.ndarray, at: tuple[int, int, int], out: np.ndarray
+    arrays: Arrays,
+    groups: np.ndarray,
+    members: np.ndarray,
+    at: tuple[int, int, int, float],
+    out: np.ndarray,
 ) -> None:
     _, kinds, most, width = out.shape
     total, count = np.zeros(out.shape[1:]), np.zeros(out.shape[1:])
@@ -81,10 +118,13 @@ def others(share: float, own: float, size: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _course(
-    arrays: Arrays, i: int, at: tuple[int, int, int], multiple: np.ndarray, promoted: np.ndarray
+    arrays: Arrays, i: int, at: tuple[int, int, int, float], multiple: np.ndarray, promoted: np.ndarray
 ) -> None:
-    """Of one series: demand as a multiple of its mean, NaN where not known, and whether promoted."""
-    origin, span, least = at
+    """Of one series: demand as a multiple of its mean, NaN where not known, and whether promoted.
+
+    at: origin, span, periods before a mean is one, and the uplift at promotion depth 1 that is taken out
+    """
+    origin, span, least, uplift = at
     multiple[:], promoted[:] = np.nan, 0.0
     begin = origin + 1 - span
     demand, n, total = arrays.quantity[i], 0, 0.0
@@ -92,10 +132,13 @@ def _course(
         promoted[t - begin] = 1.0 if arrays.promotion[i, t] > 0.0 else 0.0
         if np.isfinite(demand[t]):
             n += 1
-            total += demand[t]
+            multiple[t - begin] = demand[t] / (1.0 + uplift * arrays.promotion[i, t])
+            total += multiple[t - begin]
     if n >= least and total > 0.0:
         for t in range(max(begin, 0), origin + 1):
-            multiple[t - begin] = demand[t] * n / total
+            multiple[t - begin] *= n / total
+    else:
+        multiple[:] = np.nan
     for t in range(origin + 1, min(begin + len(promoted), arrays.plan.shape[1])):
         if arrays.known[i, t] <= origin:
             promoted[t - begin] = 1.0 if arrays.plan[i, t] > 0.0 else 0.0

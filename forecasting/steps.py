@@ -86,7 +86,7 @@ def build_steps(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: tuple[np.ndarray, np.ndarray]) -> None:
     features, expected = out
-    ratios = group_seasons(common, ask)
+    ratios = group_seasons(arrays, common, ask)
     for k in range(len(ask.series)):
         i, r = ask.series[k], ask.row[k]
         planned = planned_of(arrays, i, ask.origin, ask.horizons[-1])
@@ -94,7 +94,7 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: tuple[np.nd
         _place(arrays, ask, base, (i, r), rows[:, :_B1])
         _promotion(arrays, ask, base, (i, r), planned, rows[:, _B1:_B2])
         course = own_course(arrays, ask, i, base.uplift[r])
-        rows[:, _B2:_B3] = seasons_ahead(common, ask, i, course, ratios)
+        rows[:, _B2:_B3] = seasons_ahead(arrays, common, ask, i, course, ratios)
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
         for g in range(common.groups.shape[0]):
             if common.groups[g, i] >= 0:

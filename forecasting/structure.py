@@ -9,7 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from forecasting.arrays import Arrays, Past, past_of
+from forecasting.alike import YEAR
+from forecasting.arrays import Arrays, Past, arrays_of, past_of
+from forecasting.membership import members_of
+from forecasting.panel import Panel
+
+# Periods in which the weight of what was falls to 1/e in the current level.
+MEMORY = {"day": 28.0, "week": 8.0, "month": 4.0}
 
 
 class Moments(NamedTuple):
@@ -30,6 +36,14 @@ class Pool(NamedTuple):
     rate: float
     size: float
     cv: float
+
+
+def pool_at(panel: Panel, origin: int) -> Pool:
+    """What all series do alike in the year up to an origin."""
+    name, end = panel.period.name, origin + 1
+    span, members = (max(end - YEAR[name], 0), end), np.flatnonzero(members_of(panel))
+    phases = 7 if name == "day" else 1
+    return panel.memo.once(("pool", origin), lambda: pool_of(arrays_of(panel), members, span, phases))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -98,8 +112,12 @@ def uplift_of(past: Past, week: np.ndarray, pool: Pool, cv: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def level_of(past: Past, week: np.ndarray, uplift: float, memory: float, own: Moments) -> float:
-    """Current units per ordinary period: the recent past, exponentially weighted, anchored in the year."""
+def level_of(past: Past, week: np.ndarray, uplift: float, lately: tuple[float, float], own: Moments) -> float:
+    """Current units per ordinary period: the recent past, exponentially weighted, anchored in the year.
+
+    lately: memory of the recent past, periods, and where like series stand in it, as a multiple of their year
+    """
+    memory, moved = lately
     total, weight, recent, near = 0.0, 0.0, 0.0, 0.0
     length = len(past.demand)
     for t in range(length):
@@ -114,7 +132,7 @@ def level_of(past: Past, week: np.ndarray, uplift: float, memory: float, own: Mo
         typical = weight / own.periods if own.periods > 0 and weight > 0.0 else 1.0
         return own.rate / typical
     anchor = (2.0 + own.cv) * memory / 28.0
-    return (recent + anchor * total / weight) / (near + anchor)
+    return (recent + anchor * moved * total / weight) / (near + anchor)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

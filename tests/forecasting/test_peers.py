@@ -11,7 +11,8 @@ from forecasting.features import NAMES, build_rows
 from forecasting.membership import GROUPINGS, draw_members, groups_of
 from forecasting.occasions import DOUBT, lifts_at
 from forecasting.panel import Panel
-from forecasting.peers import peers_at, span_of
+from forecasting.peers import NEAR, moved_at, peers_at, span_of
+from forecasting.structure import MEMORY, pool_at
 
 HORIZONS = np.array([1, 3, 7, 14])
 ORIGINS = (300, 622, 627, 799)
@@ -55,20 +56,35 @@ def test_its_own_promotion_changes_no_feature_of_a_group(years: Panel):
 @pytest.mark.parametrize("at", ORIGINS)
 def test_a_group_moves_as_the_mean_of_its_series_measured_by_their_own_means(years: Panel, at: int):
     span = span_of(years)
-    demand = pd.DataFrame(years.quantity[:, max(at + 1 - span, 0) : at + 1].astype(float))
+    past = slice(max(at + 1 - span, 0), at + 1)
+    usual = 1 + pool_at(years, at).uplift * years.promotion[:, past]
+    assert pool_at(years, at).uplift > 0.5
+    demand = pd.DataFrame(years.quantity[:, past].astype(float) / usual)
     multiple = demand.div(demand.mean(axis=1), axis=0)
-    course = peers_at(years, at, 14)
-    assert course.shape == (2, len(GROUPINGS), 2, span + 14)
+    course = peers_at(years, at)
+    assert course.shape == (3, len(GROUPINGS), 2, span + 28 + NEAR["day"])
     seen = slice(span - demand.shape[1], span)
     for g in range(2):
         np.testing.assert_allclose(course[0, 1, g, seen], multiple[g::2].mean(), rtol=1e-6)
-        np.testing.assert_allclose(course[1, 1, g, span:], flags(years, at)[g::2, at + 1 :].mean(axis=0))
+        np.testing.assert_allclose(
+            course[1, 1, g, span : span + 14], flags(years, at)[g::2, at + 1 :].mean(axis=0)
+        )
     np.testing.assert_allclose(course[0, 0, 0, seen], multiple.mean(), rtol=1e-6)
     assert np.isnan(course[0, :, :, span:]).all()
     series = np.arange(years.series)
     rows = build_rows(years, series, np.full_like(series, at), HORIZONS)
     recent = multiple.mean().iloc[-28:].mean() / multiple.mean().iloc[-364:].mean()
     np.testing.assert_allclose(rows.features[:, :, NAMES.index("all_recent")], recent, rtol=1e-5)
+
+
+@pytest.mark.parametrize("at", ORIGINS)
+def test_where_like_series_stand_is_their_recent_past_over_their_year(years: Panel, at: int):
+    course = peers_at(years, at)[0, 1, :, : span_of(years)]
+    for g in range(2):
+        known = course[g][np.isfinite(course[g])]
+        fade = np.exp((np.arange(len(known)) - len(known) + 1) / MEMORY["day"])
+        stands = (fade @ known / fade.sum()) / known[-364:].mean()
+        np.testing.assert_allclose(moved_at(years, at)[g::2], stands, rtol=1e-6)
 
 
 def test_a_group_of_one_is_none_and_neither_is_one_of_everything(years: Panel):

@@ -3,27 +3,42 @@
 import numpy as np
 import pytest
 
+from forecasting.alike import year_before
 from forecasting.features import NAMES, build_rows
 from forecasting.membership import groups_of
 from forecasting.panel import Panel
 from forecasting.peers import peers_at, span_of
-from forecasting.season import FADE, FIRM, SOFT, Course, Season, course_of, group_ratio, season_of
+from forecasting.season import FADE, FIRM, REACH, SOFT, Course, Season, course_of, group_ratio, season_of
+from forecasting.structure import MEMORY
 
-YEAR, MONTH = 364, 56
+YEAR = 364
+LAST = int(REACH * MEMORY["day"])  # days that a level looks back on
 
 
-def naive(demand: np.ndarray, usual: np.ndarray, at: int, window: range) -> tuple[float, float]:
+def plain(length: int, year: int) -> np.ndarray:
+    """What each period is like where no holiday moves."""
+    return np.arange(length) - year
+
+
+def naive(demand: np.ndarray, usual: np.ndarray, at: int, window: range, like: np.ndarray) -> np.ndarray:
     """Units of the window's earlier years, and what those would have been at the level before each; the older
     year fades."""
-    total = weight = 0.0
-    for back, worth in ((YEAR, 1.0), (2 * YEAR, FADE)):
-        before = [t - back for t in range(at + 1 - MONTH, at + 1) if t - back >= 0]
-        before = [t for t in before if np.isfinite(demand[t])]
-        for t in window if before else ():
-            if 0 <= t - back <= at and np.isfinite(demand[t - back]):
-                total += worth * demand[t - back]
-                weight += worth * demand[before].sum() / usual[before].sum() * usual[t - back]
-    return total, weight
+    total = np.zeros(2)
+    known = {t for t in range(len(demand)) if t <= at and np.isfinite(demand[t])}
+    for years, worth in ((1, 1.0), (2, FADE)):
+
+        def back(t: int, years: int = years) -> int:
+            for _ in range(years):
+                t = int(like[t]) if t >= 0 else t
+            return t
+
+        faded = [(np.exp((t - at) / MEMORY["day"]), back(t)) for t in range(max(at + 1 - LAST, 0), at + 1)]
+        faded = [(fade, k) for fade, k in faded if k in known]
+        seen = [back(t) for t in window if back(t) in known]
+        if faded:
+            level = sum(fade * demand[k] for fade, k in faded) / sum(fade * usual[k] for fade, k in faded)
+            total += worth * np.array([demand[seen].sum(), level * usual[seen].sum()])
+    return total
 
 
 def grain_of(demand: np.ndarray, at: int) -> float:
@@ -36,18 +51,28 @@ def grain_of(demand: np.ndarray, at: int) -> float:
 
 @pytest.mark.parametrize("at", [100, 400, 515, 799])
 def test_the_features_of_a_window_are_the_naive_ratios(years: Panel, at: int):
-    series, horizons = np.arange(years.series), np.array([7, 28])
+    series, horizons, span = np.arange(years.series), np.array([7, 28]), span_of(years)
     rows = build_rows(years, series, np.full_like(series, at), horizons)
-    course = peers_at(years, at, 28)[0, 1]
+    course, _, waves = peers_at(years, at)[:, 1]
+    like = year_before(years.calendar.occasion[0], "day")
+    assert (np.diff(like) != 1).any()  # Easter moved
+    faded = np.exp((np.arange(span) - span + 1) / MEMORY["day"]) * (
+        np.arange(span) >= span - min(LAST, at + 1)
+    )
     for i in series:
-        group = course[groups_of(years)[1, i]]
+        group = np.full(at + 1, np.nan)  # the course on the days of the panel
+        group[-span:] = course[groups_of(years)[1, i], :span][-at - 1 :]
+        wave = waves[groups_of(years)[1, i]]
         demand, usual = years.quantity[i].astype(float), 1 + rows.summary.uplift[i] * years.promotion[i]
         grain = grain_of(demand, at)
         for j, h in enumerate(horizons):
-            total, weight = naive(demand, usual, at, range(at + 1, at + 1 + h))
-            ones = np.ones_like(group)
-            shared, level = naive(group, ones, span_of(years) - 1, range(span_of(years), span_of(years) + h))
+            window = range(at + 1, at + 1 + h)
+            total, weight = naive(demand, usual, at, window, like)
+            shared, level = naive(group, np.ones(at + 1), at, window, like)
             prior = shared / level if level > 0 else np.nan
+            if np.isfinite(wave[0]):
+                ahead, now = wave[span : span + h].mean(), faded @ wave[:span] / faded.sum()
+                prior = np.sqrt(prior * ahead / now)
             own = min(total / weight, 20.0) if weight > 0 else np.nan
             mean = prior if np.isfinite(prior) else 1.0
             firm, soft = ((total + k * grain * mean) / (weight + k * grain) for k in (FIRM, SOFT))
@@ -55,20 +80,28 @@ def test_the_features_of_a_window_are_the_naive_ratios(years: Panel, at: int):
                 rows.features[i, j, NAMES.index(f"season{end}")] for end in ("", "_firm", "_soft", "_group")
             ]
             np.testing.assert_allclose(said, [own, firm, soft, prior], rtol=2e-5)
+    assert np.isfinite(waves).any() == (at > YEAR)
 
 
 def test_a_ratio_worked_out_by_hand():
-    demand = np.full(18, 2.0)
+    demand, like = np.full(18, 2.0), plain(20, 8)
     demand[[10, 11]] = [6.0, np.nan]
     usual = np.ones(18)
-    course = course_of(demand, usual, 8, 4, 1)
+    course = course_of(demand, usual, like, 1.0, 1)
     assert course.level == (2.0, 2.0)  # periods 6 … 9, and of those two years ago 0 and 1
 
     assert course.grain == 2.0  # the smallest amount sold, for neighbours hardly differ
-    found = season_of(Course(demand, usual, 2.0, (2.0, np.nan)), (18, 20), 8, np.nan)
+    found = season_of(Course(demand, usual, 2.0, (2.0, np.nan)), (18, 20), like, np.nan)
     assert found.own == pytest.approx(3.0)  # 6 in the one period of the window that was observed
     assert found.firm == pytest.approx((6.0 + 2 * FIRM) / (2.0 + 2 * FIRM))
     assert np.isnan(found.group)
+
+
+def test_a_level_forgets_and_is_that_of_the_weeks_before():
+    demand = np.r_[np.full(10, 8.0), np.full(10, 2.0)]
+    course = course_of(demand, np.ones(20), plain(24, 8), 2.0, 1)
+    fade = np.exp(-np.arange(8) / 2.0)  # periods 11, 10, … 4 of a year of 8 before the last
+    assert course.level[0] == pytest.approx((2 * fade[:2].sum() + 8 * fade[2:].sum()) / fade.sum())
 
 
 def test_a_promotion_of_last_year_is_no_season():
@@ -76,7 +109,8 @@ def test_a_promotion_of_last_year_is_no_season():
     demand[10:13] = 6.0
     promoted = np.ones(30)
     promoted[10:13] = 3.0
-    found = season_of(course_of(demand, promoted, 20, 5, 1), (30, 33), 20, 1.0)
+    like = plain(33, 20)
+    found = season_of(course_of(demand, promoted, like, 5.0, 1), (30, 33), like, 1.0)
     assert (found.own, found.soft) == pytest.approx((1.0, 1.0))
 
 
@@ -85,7 +119,8 @@ def test_a_series_is_believed_the_more_the_more_it_sold_whatever_its_unit():
     usual = np.ones(40)
 
     def said(units: np.ndarray, grain: float) -> Season:
-        return season_of(Course(units, usual, grain, (float(units[0]), np.nan)), (30, 40), 20, 1.0)
+        course = Course(units, usual, grain, (float(units[0]), np.nan))
+        return season_of(course, (30, 40), plain(40, 20), 1.0)
 
     few, many, grams = said(demand, 1.0), said(100 * demand, 1.0), said(100 * demand, 100.0)
     assert few.own == many.own == 3.0
@@ -95,14 +130,23 @@ def test_a_series_is_believed_the_more_the_more_it_sold_whatever_its_unit():
 
 
 def test_what_no_year_showed_is_unknown_and_leans_on_the_group():
-    nothing = np.full(25, np.nan)
-    found = season_of(course_of(nothing, np.ones(25), 20, 4, 1), (25, 28), 20, 1.4)
+    nothing, like = np.full(25, np.nan), plain(28, 20)
+    found = season_of(course_of(nothing, np.ones(25), like, 4.0, 1), (25, 28), like, 1.4)
     assert np.isnan(found.own)
     assert (found.firm, found.soft, found.group) == pytest.approx((1.4, 1.4, 1.4))
 
 
 def test_a_group_without_a_level_before_has_no_ratio():
-    course = np.r_[np.full(8, np.nan), np.arange(1.0, 13.0)]
-    # A year of 8, two periods before it: 7 and 8 of the second year, for a window of two.
-    assert group_ratio(course, 20, (0, 2), 8, 2) == pytest.approx((5 + 6) / 2 / ((3 + 4) / 2))
-    assert np.isnan(group_ratio(np.zeros(20), 20, (0, 2), 8, 2))
+    course, unknown, like = np.r_[np.full(8, np.nan), np.arange(1.0, 13.0)], np.full(22, np.nan), plain(22, 8)
+    end, memory = (20, 0), 0.5
+    # A year of 8, two periods before it (3 and 4, the later weighing e² as much), for a window of 5 and 6.
+    level = (3 * np.exp(-2) + 4) / (np.exp(-2) + 1)
+    assert group_ratio((course, unknown), end, (0, 2), like, memory) == pytest.approx((5 + 6) / 2 / level)
+    assert np.isnan(group_ratio((np.zeros(20), unknown), end, (0, 2), like, memory))
+
+
+def test_a_group_s_ratio_lies_between_last_year_and_the_waves():
+    course, waves, like = np.full(20, 1.0), np.full(22, 1.0), plain(22, 8)
+    course[12:14], waves[20:] = 4.0, 2.0
+    told = (4.0 + FADE) / (1.0 + FADE)  # two years ago there was no peak
+    assert group_ratio((course, waves), (20, 0), (0, 2), like, 0.5) == pytest.approx(np.sqrt(told * 2.0))

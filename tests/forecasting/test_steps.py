@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from forecasting.alike import back_to, year_before
 from forecasting.features import TRUSTED, build_rows
 from forecasting.occasions import lifts_at
 from forecasting.panel import Panel
-from forecasting.season import FADE
+from forecasting.season import FADE, REACH
 from forecasting.steps import NAMES, Steps, build_steps
+from forecasting.structure import MEMORY
 
 H = 14
 COVARIATES = ("rain", "visitors")
@@ -123,19 +125,21 @@ def test_season_names_and_others_around_a_step(years: Panel, pairs, steps: Steps
 
 def test_a_step_s_season_is_that_of_the_week_around_it(years: Panel, steps: Steps):
     demand, at = years.quantity.astype(float), 799
+    like = year_before(years.calendar.occasion[0], "day")
     for i in range(years.series):
         k = ORIGINS.index(at) * years.series + i
         usual = 1 + steps.summary.uplift[k] * years.promotion[i]
         for h in range(H):
             total = weight = 0.0
-            for back, worth in ((364, 1.0), (728, FADE)):
-                before = slice(max(at + 1 - back - 56, 0), at + 1 - back)
-                seen = np.isfinite(demand[i, before])
-                level = demand[i, before][seen].sum() / usual[before][seen].sum()
-                week = slice(at + 1 + h - 3 - back, at + 1 + h + 4 - back)
-                seen = np.isfinite(demand[i, week])
-                total += worth * demand[i, week][seen].sum()
-                weight += worth * level * usual[week][seen].sum()
+            for back, worth in ((1, 1.0), (2, FADE)):
+                lately = np.arange(at + 1 - int(REACH * MEMORY["day"]), at + 1)
+                before, fade = np.array([back_to(like, t, back) for t in lately]), np.exp((lately - at) / 28)
+                fade = fade * ((before >= 0) & np.isfinite(demand[i, before]))
+                level = fade @ np.nan_to_num(demand[i, before]) / (fade @ usual[before])
+                week = np.array([back_to(like, t, back) for t in range(at + 1 + h - 3, at + 1 + h + 4)])
+                week = week[(week >= 0) & np.isfinite(demand[i, week])]
+                total += worth * demand[i, week].sum()
+                weight += worth * level * usual[week].sum()
             assert feature(steps, "season")[k, h] == pytest.approx(min(total / weight, 20.0), rel=1e-4)
             group, firm, soft = (feature(steps, f"season_{name}")[k, h] for name in ("group", "firm", "soft"))
             assert min(group, total / weight) <= firm * 1.0001
