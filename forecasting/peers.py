@@ -16,6 +16,7 @@ from forecasting.smooth import smooth_season
 from forecasting.structure import MEMORY, pool_at
 
 OBSERVED = {"day": 14, "week": 8, "month": 6}  # periods before a series' mean is one
+WHOLE = 0.9  # of a year that must be known to say where a group stands in it
 NEAR = {"day": 3, "week": 0, "month": 0}  # periods on either side that speak for the season of one
 
 
@@ -50,15 +51,16 @@ def _courses(panel: Panel, origin: int) -> np.ndarray:
 
 
 def _moved(panel: Panel, origin: int) -> np.ndarray:
-    groups, span, name = groups_of(panel), span_of(panel), panel.period.name
+    """Where a group has less than a year to compare with it stands at 1."""
+    groups, span, year = groups_of(panel), span_of(panel), YEAR[panel.period.name]
     course = peers_at(panel, origin)[0, :, :, :span]
     known = np.isfinite(course)
-    lately = np.exp((np.arange(span) - span + 1) / MEMORY[name]) * known
-    year = (np.arange(span) >= span - YEAR[name]) * known
-    course = np.where(known, course, 0.0)
+    course, of_year = np.where(known, course, 0.0), known[:, :, -year:]
+    lately = np.exp((np.arange(span) - span + 1) / MEMORY[panel.period.name]) * known
     with np.errstate(invalid="ignore", divide="ignore"):
-        now, usual = ((course * part).sum(axis=2) / part.sum(axis=2) for part in (lately, year))
-        moved = np.where(usual > 0.0, now / usual, 1.0)
+        now = (course * lately).sum(axis=2) / lately.sum(axis=2)
+        usual = course[:, :, -year:].sum(axis=2) / of_year.sum(axis=2)
+        moved = np.where((usual > 0.0) & (of_year.sum(axis=2) >= WHOLE * year), now / usual, 1.0)
     kind = np.where(groups[1] >= 0, 1, 0)
     return moved[kind, groups[kind, np.arange(panel.series)]]
 

@@ -17,6 +17,10 @@ REACH = 4.0  # memories back that a level is told from
 # A year counts this much of the one after it: shops plan by last year's weeks. Measured among 1, .5, .25 and
 # .1: against 1 the model of single periods loses 2.6 % less on pasta, that of sums .2 % less on VN2.
 FADE = 0.25
+# Weight of the waves beside what earlier years say of just one window. With a half the ratios of groups are 6
+# to 25 % nearer than without, on two real and three simulated histories, but waves know no Christmas: a third
+# keeps most of that, and the peaks (squared error by volume on VN2: 1.23 without, .5 1.182, .33 1.176).
+SMOOTH = 1.0 / 3.0
 FIRM, SOFT = 3.0, 20.0  # grains of demand with which the group's ratio counts
 
 
@@ -136,7 +140,7 @@ def group_ratio(
 ) -> float:
     """Ratio of a group in the window of steps [low, high) ahead; NaN unknown.
 
-    What earlier years say of just this window, and what waves say that were fitted to all of the course: the
+    What earlier years say of just this window, and what waves say that were fitted to all of the course: a
     geometric mean, for the one knows the day and the other is not misled by the weather of a year.
 
     courses: (span + H,) each, the group's own and its smooth season, as `peers.peers_at`
@@ -157,4 +161,4 @@ def group_ratio(
     told = total / usual if usual > 0.0 else np.nan
     ahead = mean_of(waves, after + low - first, after + high - first)
     smooth = ahead / _level(waves, ones, end, (like, 0), memory)
-    return np.sqrt(told * smooth) if told > 0.0 and smooth > 0.0 else told
+    return told ** (1.0 - SMOOTH) * smooth**SMOOTH if told > 0.0 and smooth > 0.0 else told

@@ -8,7 +8,18 @@ from forecasting.features import NAMES, build_rows
 from forecasting.membership import groups_of
 from forecasting.panel import Panel
 from forecasting.peers import peers_at, span_of
-from forecasting.season import FADE, FIRM, REACH, SOFT, Course, Season, course_of, group_ratio, season_of
+from forecasting.season import (
+    FADE,
+    FIRM,
+    REACH,
+    SMOOTH,
+    SOFT,
+    Course,
+    Season,
+    course_of,
+    group_ratio,
+    season_of,
+)
 from forecasting.structure import MEMORY
 
 YEAR = 364
@@ -72,7 +83,7 @@ def test_the_features_of_a_window_are_the_naive_ratios(years: Panel, at: int):
             prior = shared / level if level > 0 else np.nan
             if np.isfinite(wave[0]):
                 ahead, now = wave[span : span + h].mean(), faded @ wave[:span] / faded.sum()
-                prior = np.sqrt(prior * ahead / now)
+                prior = prior ** (1 - SMOOTH) * (ahead / now) ** SMOOTH
             own = min(total / weight, 20.0) if weight > 0 else np.nan
             mean = prior if np.isfinite(prior) else 1.0
             firm, soft = ((total + k * grain * mean) / (weight + k * grain) for k in (FIRM, SOFT))
@@ -149,4 +160,6 @@ def test_a_group_s_ratio_lies_between_last_year_and_the_waves():
     course, waves, like = np.full(20, 1.0), np.full(22, 1.0), plain(22, 8)
     course[12:14], waves[20:] = 4.0, 2.0
     told = (4.0 + FADE) / (1.0 + FADE)  # two years ago there was no peak
-    assert group_ratio((course, waves), (20, 0), (0, 2), like, 0.5) == pytest.approx(np.sqrt(told * 2.0))
+    assert group_ratio((course, waves), (20, 0), (0, 2), like, 0.5) == pytest.approx(
+        told ** (1 - SMOOTH) * 2.0**SMOOTH
+    )
