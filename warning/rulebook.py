@@ -74,16 +74,18 @@ def changed(rules: Sequence[Rule], entries: Sequence[Mapping[str, Any]]) -> tupl
 def in_force(configured: Sequence[Rule], saved: Iterable[Saved], day: dt.date) -> tuple[Rule, ...]:
     """The rules of a date: of every rule that was saved the last version that holds by then.
 
-    A rule saved takes the place of the configured one of its name, from its first date on.
+    A rule saved takes the place of the configured one of its name, from its first date on. After its last
+    date it gives way to the one before it; a version that withdraws the rule does so for good.
     """
     found = {rule.name: rule for rule in configured}
     for one in sorted(saved, key=lambda one: one.rule.version):
-        if one.rule.valid_from is not None and one.rule.valid_from > day:
+        name, first, last = one.rule.name, one.rule.valid_from, one.rule.valid_until
+        if first is not None and first > day:
             continue
-        if one.enabled:
-            found[one.rule.name] = one.rule
-        else:
-            found.pop(one.rule.name, None)
+        if not one.enabled:
+            found.pop(name, None)
+        elif last is None or last >= day or name not in found:
+            found[name] = one.rule
     return tuple(in_order(tuple(found.values())))
 
 

@@ -97,6 +97,25 @@ def test_of_the_versions_the_last_that_has_begun_is_in_force():
     assert names(in_force([LOW], [*saved, gone], date(2024, 5, 31))) == ["low"]
 
 
+def test_a_version_whose_time_is_over_gives_way_to_the_one_before_it():
+    def version(number: int, bound: float, last: date | None = None, enabled: bool = True) -> Saved:
+        rule = Rule("low", "low_stock", {"notice": bound}, number, valid_from=DAY, valid_until=last)
+        return Saved(rule, enabled, "ann", "")
+
+    for_may, for_june = version(2, 0.2, date(2024, 5, 31)), version(3, 0.3, date(2024, 6, 30))
+    both = [for_may, for_june]
+    bounds = [
+        in_force([LOW], both, date(2024, *day))[0].tiers["notice"] for day in [(5, 31), (6, 30), (7, 1)]
+    ]
+    assert bounds == [0.3, 0.3, 0.1]
+    assert in_force([LOW], [version(2, 0.2), for_june], date(2024, 7, 1))[0].tiers["notice"] == 0.2
+    # What was withdrawn stays so, and what has nothing before it can still be named as over.
+    gone = version(4, 0.3, date(2024, 6, 30), enabled=False)
+    assert in_force([LOW], [*both, gone], date(2024, 7, 1)) == ()
+    (over,) = in_force([], both, date(2024, 7, 1))
+    assert not over.is_in_force(date(2024, 7, 1))
+
+
 def save(rules: tuple[Rule, ...], saved: list[Saved], entries: list[dict[str, object]]) -> list[Saved]:
     return versions_to_save(rules, saved, entries, DAY, author="ann", reason="why")
 
