@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from forecasting.alike import year_before
 from forecasting.panel import Panel
 
 
 class Arrays(NamedTuple):
-    """The arrays of a panel; shapes as in `Panel` and `Calendar`, `like` as `alike.year_before`."""
+    """The arrays of a panel; shapes as in `Panel` and `Calendar`."""
 
     quantity: np.ndarray
     closed: np.ndarray
@@ -68,16 +67,11 @@ def arrays_of(panel: Panel) -> Arrays:
         calendar.until,
         calendar.since,
         calendar.of_series,
-        panel.memo.once("like", lambda: _like(panel)),
+        calendar.like,
         panel.event,
         panel.event_known,
         panel.event_of,
     )
-
-
-def _like(panel: Panel) -> np.ndarray:
-    """(countries, T + H) the period a year before that each period is like."""
-    return np.stack([year_before(row, panel.period.name) for row in panel.calendar.occasion])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

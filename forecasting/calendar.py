@@ -12,6 +12,7 @@ import holidays
 import numpy as np
 import pandas as pd
 
+from forecasting.alike import BEFORE, year_before
 from ingestion.periods import Period
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class Calendar:
         occasions[k - 1], 0 for none
     until, since: (countries, T + H) float32 days to the next and from the last holiday, 0 in a period
         that holds one, at most 28
+    like: (countries, T + H) int64 period of the year before that each is like, as `alike.year_before`;
+        holidays that begin soon after the last period count
     phase: (T + H,) int64 position in the week; 0 for weeks and months
     year: (T + H,) float32 position in the year, 0 … 1
     notes: where the published holidays end
@@ -50,6 +53,7 @@ class Calendar:
     occasion: np.ndarray
     until: np.ndarray
     since: np.ndarray
+    like: np.ndarray
     phase: np.ndarray
     year: np.ndarray
     notes: tuple[str, ...] = field(default=())
@@ -93,6 +97,7 @@ def build_calendar(dates: pd.DatetimeIndex, period: Period, countries: list[str]
         occasion=stack([_most(one.name[own], occasions, into) for one in found], np.int16),
         until=stack([np.minimum.reduceat(until[own], begins) for until, _ in ways], np.float32),
         since=stack([np.minimum.reduceat(since[own], begins) for _, since in ways], np.float32),
+        like=stack([_like(one.name[FAR:], occasions, period, dates) for one in found], np.int64),
         phase=np.asarray(dates.day_of_week if period.name == "day" else np.zeros(len(dates)), dtype=np.int64),
         year=((dates.day_of_year - 1) / 366.0).to_numpy(dtype=np.float32),
         notes=tuple(one.note for one in found if one.note),
@@ -118,6 +123,22 @@ def _most(name: np.ndarray, occasions: tuple[str, ...], into: np.ndarray) -> np.
     named = name != ""
     np.add.at(count, (np.searchsorted(occasions, name[named]) + 1, into[named]), 1.0)
     return count.argmax(axis=0)
+
+
+def _like(
+    name: np.ndarray, occasions: tuple[str, ...], period: Period, dates: pd.DatetimeIndex
+) -> np.ndarray:
+    """(T + H,) as `alike.year_before`, which sees the holidays just beyond the last period.
+
+    name: of the days from the first of `dates` on, at least FAR beyond the last period
+    """
+    longer = period.range(dates[0], len(dates) + BEFORE.get(period.name, 0))
+    days = pd.date_range(dates[0], period.end(longer[-1]), freq="D")
+    known = np.where(
+        np.isin(name[: len(days)], occasions), name[: len(days)], ""
+    )  # others have no year before
+    occasion = _most(known, occasions, period.index(days) - period.index(dates[0])[0])
+    return year_before(occasion, period.name)[: len(dates)]
 
 
 def one_name(said: str) -> str:

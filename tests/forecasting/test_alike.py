@@ -78,3 +78,13 @@ def test_a_short_history_with_holidays_has_no_year_before():
     occasion = np.zeros(60, int)
     occasion[[10, 11, 40]] = [1, 1, 2]
     assert (year_before(occasion, "day") < 0).all()
+
+
+@pytest.mark.parametrize("name", ["day", "week"])
+def test_a_festival_just_beyond_the_last_period_has_its_run_up(name):
+    period = Period(name)
+    dates = period.range(pd.Timestamp("2022-01-03"), 1200 if name == "day" else 172)
+    cut = dates[dates < "2025-01-27"]  # the holidays begin on the 28th
+    long, short = (build_calendar(part, period, ["CN"]).like[0] for part in (dates, cut))
+    np.testing.assert_array_equal(short, long[: len(cut)])
+    assert short[-1] == long[len(cut) - 1] != len(cut) - 1 - (364 if name == "day" else 52)
