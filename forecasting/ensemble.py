@@ -1,8 +1,9 @@
 """Ensemble: the calibrated quantiles of several fitted models, averaged with weights of each segment.
 
-It owns the segments and the weights. Weights are chosen by greedy selection with replacement on windows that
-no member was calibrated on (Caruana et al. 2004): few models get any, and none gets a negative one. Averages
-of quantiles (Vincent 1912) keep the shape that their members agree on.
+It owns the segments and the weights. A weight follows from how much a model loses, on windows that it was not
+calibrated on, beside the best (after Bates and Granger 1969), and not from a search for the mixture that loses
+least there: what a search gains on these windows is mostly theirs, and lost on the next. Averages of quantiles
+(Vincent 1912) keep the shape that their members agree on.
 """
 
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ from forecasting.panel import Panel
 
 NAME = "ensemble"
 SEGMENTS = ("short", "rare", "intermittent", "steady")
-NEARLY = 1.05  # a model that loses at most this multiple of the best one's loss has a pick to begin with
-ROUNDS = 6  # further picks, with replacement
+NEARLY = 1.05  # only models that lose at most this multiple of the best one's loss are averaged
+STEEP = 60.0  # a model that loses 1 % more than the best weighs 1.01^-60, little more than half of it
+TINY = 1e-12  # units of loss; less is none
 ENOUGH = 1500  # scored windows that a segment needs for weights of its own
 
 
@@ -110,34 +112,24 @@ def choose_weights(
     said = np.stack([quantiles[name][:, :, at][scored] for name in names])
     truth = folds.actual[scored], folds.scale[scored]
     of_window = np.broadcast_to(segment[:, None], scored.shape)[scored]
-    overall = _greedy(said, *truth)
+    overall = _shares(said, *truth)
     weights = np.repeat(overall[:, None], len(SEGMENTS), axis=1)
     for k in range(len(SEGMENTS)):
         rows = of_window == k
         if rows.sum() >= ENOUGH:
-            weights[:, k] = _greedy(said[:, rows], truth[0][rows], truth[1][rows])
+            weights[:, k] = _shares(said[:, rows], truth[0][rows], truth[1][rows])
     return dict(zip(names, weights, strict=True))
 
 
-def _greedy(said: np.ndarray, actual: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _shares(said: np.ndarray, actual: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """(models,) weights that sum to one, from (models, windows, levels) quantiles in units.
 
     Every window counts half alike and half by its scale, mean demand × √h: many small series must not
     outvote those that bring the money.
     """
-    worth = 1.0 + scale / scale.mean() if len(scale) else scale
-
-    def loss(quantiles: np.ndarray) -> float:
-        off = pinball(actual, quantiles, np.array(SCORED)).mean(axis=1)
-        return float((off / scale) @ worth / worth.sum()) if len(actual) else 0.0
-
-    alone = np.array([loss(one) for one in said])
-    # All that are nearly as good as the best begin with a pick: what is best by a hair now need not be next.
-    picked = (alone <= NEARLY * alone.min()).astype(float)
-    total = said[picked > 0].sum(axis=0)
-    for _ in range(ROUNDS):
-        count = picked.sum() + 1.0
-        best = int(np.argmin([loss((total + one) / count) for one in said]))
-        picked[best] += 1.0
-        total = total + said[best]
-    return picked / picked.sum()
+    if not len(actual):
+        return np.full(len(said), 1.0 / len(said))
+    worth = (1.0 / scale + 1.0 / scale.mean())
+    loss = np.array([pinball(actual, one, np.array(SCORED)).mean(axis=1) @ worth for one in said])
+    shares = (np.maximum(loss, TINY) / max(loss.min(), TINY)) ** -STEEP
+    return shares / shares.sum()

@@ -18,7 +18,7 @@ from forecasting.baselines import KINDS, Baseline
 from forecasting.calibration import Calibration, calibrate
 from forecasting.cumulative import LEVELS, in_units
 from forecasting.ensemble import NAME as ENSEMBLE
-from forecasting.ensemble import Ensemble, Member, blend, choose_weights, segments_of
+from forecasting.ensemble import NEARLY, Ensemble, Member, blend, choose_weights, segments_of
 from forecasting.forecaster import Fitted, Forecaster, Prediction
 from forecasting.gate import Verdict, decision_cost, judge
 from forecasting.gbm import Gbm
@@ -220,9 +220,9 @@ def _judged(
 
 
 def _can_join(trials: dict[str, Trial], name: str) -> bool:
-    """Whether a candidate is good enough to be averaged: not far behind the best."""
+    """Whether a candidate is averaged with others: it loses hardly more than the best."""
     loss = {key: _mean_loss(one, trials) for key, one in trials.items()}
-    return bool(loss[name] <= 1.15 * min(loss.values()))
+    return bool(loss[name] <= NEARLY * min(loss.values()))
 
 
 def _ensemble_trial(

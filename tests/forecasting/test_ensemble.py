@@ -49,19 +49,24 @@ def truth(folds: Folds) -> np.ndarray:
     return poisson.ppf(LEVELS, (RATE[folds.series, None] * GRID)[:, :, None])
 
 
-def test_greedy_weights_find_the_mixture_that_is_right(folds: Folds):
-    """One is too high by three parts, one too low by seven: 0.7 of one and 0.3 of the other is right."""
+def test_a_weight_follows_from_what_a_model_loses_beside_the_best(folds: Folds):
     right, off = truth(folds), (RATE[folds.series, None] * GRID)[:, :, None] ** 0.5
-    said = {"high": right + 3 * off, "low": right - 7 * off, "wild": right + 40 * off}
+    said = {"best": right + 0.5 * off, "near": right + 0.52 * off, "far": right + 3 * off}
     weights = choose_weights(folds, said, np.full(len(folds.series), 3))
+    worth = (1.0 + folds.scale / folds.scale[folds.clean].mean())[folds.clean]
+    lost = {name: np.average(losses(folds, rows)[folds.clean], weights=worth) for name, rows in said.items()}
+    assert 1.002 < lost["near"] / lost["best"] < 1.02
     for k in range(len(SEGMENTS)):
-        assert weights["high"][k] == pytest.approx(0.7, abs=0.1)  # picks are whole
-        assert weights["high"][k] + weights["low"][k] == pytest.approx(1.0)
-        assert weights["wild"][k] == 0.0
-    mixed = sum(weights[name][3] * said[name] for name in said)
-    best = [np.nanmean(losses(folds, share * said["high"] + (1 - share) * said["low"]))
-            for share in np.arange(11) / 10]  # fmt: skip
-    assert np.nanmean(losses(folds, mixed)) <= 1.02 * min(best)
+        assert sum(weights[name][k] for name in said) == pytest.approx(1.0)
+        ratio = weights["near"][k] / weights["best"][k]
+        assert ratio == pytest.approx((lost["near"] / lost["best"]) ** -60, rel=1e-6)
+        assert weights["far"][k] < 1e-6
+
+
+def test_equals_share_alike_where_nothing_can_be_scored(folds: Folds):
+    said = {"a": truth(folds), "b": truth(folds) * 2}
+    unseen = replace(folds, clean=np.zeros_like(folds.clean))
+    assert choose_weights(unseen, said, np.full(len(folds.series), 3))["b"].tolist() == [0.5] * 4
 
 
 def test_a_segment_with_few_windows_takes_the_weights_of_all(folds: Folds):
