@@ -23,7 +23,7 @@ from forecasting.panel import Panel
 NAME = "ensemble"
 SEGMENTS = ("short", "rare", "intermittent", "steady")
 NEARLY = 1.05  # only models that lose at most this multiple of the best one's loss are averaged
-STEEP = 60.0  # a model that loses 1 % more than the best weighs 1.01^-60, little more than half of it
+STEEP = 20.0  # a model that loses 1 % more than the best weighs 1.01^-20 of it, one that loses 5 % more .38
 TINY = 1e-12  # units of loss; less is none
 ENOUGH = 1500  # scored windows that a segment needs for weights of its own
 
@@ -129,7 +129,7 @@ def _shares(said: np.ndarray, actual: np.ndarray, scale: np.ndarray) -> np.ndarr
     """
     if not len(actual):
         return np.full(len(said), 1.0 / len(said))
-    worth = (1.0 / scale + 1.0 / scale.mean())
+    worth = 1.0 / scale + 1.0 / scale.mean()
     loss = np.array([pinball(actual, one, np.array(SCORED)).mean(axis=1) @ worth for one in said])
     shares = (np.maximum(loss, TINY) / max(loss.min(), TINY)) ** -STEEP
     return shares / shares.sum()
