@@ -79,7 +79,7 @@ def test_a_segment_with_few_windows_takes_the_weights_of_all(folds: Folds):
     there, elsewhere = (half[:, None, None], (~half)[:, None, None])
     said = {"a": np.where(elsewhere, right * 2, right), "b": np.where(there, right * 2, right)}
     weights = choose_weights(folds, said, segment)
-    assert [weights["a"][2], weights["b"][3]] == [1.0, 1.0]  # each where it is right
+    assert [weights["a"][2], weights["b"][3]] == pytest.approx([1.0, 1.0])  # each where it is right
     assert weights["a"][1] == weights["a"][0] > 0.0  # "b" is right in the few windows, but they are few
     for k in range(len(SEGMENTS)):
         assert weights["a"][k] + weights["b"][k] == pytest.approx(1.0)
