@@ -52,18 +52,16 @@ class Rows:
     horizons: (g,) periods, ascending
     features: (m, g, len(NAMES) + 2 per covariate) float32
     path: (m, H) structural expectation of the sums over 1 … H periods, units; H is the last horizon
+    course: (m, H) the same with the whole uplift of promotions: how the sums are thought to grow
     plain: (m, g) expectation of the sum without any promotion, units
-    actual: (m, g) units observed in the window
-    complete: (m, g) share of the expectation that falls on observed periods; 0 where the window is not over
     """
 
     summary: Summary
     horizons: np.ndarray
     features: np.ndarray
     path: np.ndarray
+    course: np.ndarray
     plain: np.ndarray
-    actual: np.ndarray
-    complete: np.ndarray
 
     @property
     def expected(self) -> np.ndarray:
@@ -120,9 +118,8 @@ class Common(NamedTuple):
 class _Out(NamedTuple):
     features: np.ndarray
     path: np.ndarray
+    course: np.ndarray
     plain: np.ndarray
-    actual: np.ndarray
-    complete: np.ndarray
 
 
 def build_rows(
@@ -140,17 +137,15 @@ def build_rows(
     shape = (len(series), len(horizons))
     features = np.full((*shape, len(NAMES) + 2 * len(covariates)), np.nan, dtype=np.float32)
     features[:, :, : len(LAGS)] = summary.lags[:, None, :]
-    path = np.zeros((len(series), int(horizons[-1])))
+    path, course = np.zeros((2, len(series), int(horizons[-1])))
     if covariates:
         features[:, :, len(NAMES) :] = around(panel, covariates, (series, origin), horizons, window=True)
-    out = _Out(
-        features[:, :, len(LAGS) : len(NAMES)], path, np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    )
+    out = _Out(features[:, :, len(LAGS) : len(NAMES)], path, course, np.zeros(shape))
     base = Base(summary.level, summary.profile, summary.uplift, summary.size)
     arrays = arrays_of(panel)
     for ask, common in asked(panel, series, origin, horizons):
         _fill(arrays, common, ask, base, out)
-    return Rows(summary, horizons, features, path, out.plain, out.actual, out.complete)
+    return Rows(summary, horizons, features, path, course, out.plain)
 
 
 def asked(
@@ -297,25 +292,22 @@ def _demand_ahead(
     ahead: tuple[np.ndarray, np.ndarray],
     out: _Out,
 ) -> None:
-    """The expected path, what was observed of it, and the same number of periods just passed.
+    """The expected path, and what sold in the same number of periods just passed.
 
     ahead: (H,) promotion planned, and the seasonal ratio
     """
-    (i, r), at, length = pair, ask.origin, arrays.quantity.shape[1]
+    (i, r), at = pair, ask.origin
     planned, season = ahead
     demand, week, uplift = arrays.quantity[i], base.profile[r], base.uplift[r]
     level, size = base.level[r], base.size[r]
-    plain, weight, seen, total, back_total, back_weight, j = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
+    plain, path, course, back_total, back_weight, j = 0.0, 0.0, 0.0, 0.0, 0.0, 0
     for h in range(1, ask.horizons[-1] + 1):
-        t, back = at + h, at + 1 - h
-        usual = week[arrays.phase[t]] * season[h - 1]
-        factor = usual * (1.0 + TRUSTED * uplift * planned[h - 1])
+        back = at + 1 - h
+        usual = week[arrays.phase[at + h]] * season[h - 1]
         plain += usual
-        weight += factor
-        out.path[r, h - 1] = level * weight
-        if t < length and np.isfinite(demand[t]):
-            total += demand[t]
-            seen += factor
+        path += usual * (1.0 + TRUSTED * uplift * planned[h - 1])
+        course += usual * (1.0 + uplift * planned[h - 1])
+        out.path[r, h - 1], out.course[r, h - 1] = level * path, level * course
         if back >= 0 and np.isfinite(demand[back]):
             back_total += demand[back]
             back_weight += week[arrays.phase[back]] * (1.0 + uplift * arrays.promotion[i, back])
@@ -324,8 +316,7 @@ def _demand_ahead(
             f[0], f[1], f[2] = h, plain / h, level * plain / size if size > 0.0 else np.nan
             known = back_weight > 0.0 and level > 0.0
             f[3] = min(back_total / back_weight / level, MOST) if known else np.nan
-            out.plain[r, j], out.actual[r, j] = level * plain, total
-            out.complete[r, j] = seen / weight if t < length and weight > 0.0 else 0.0
+            out.plain[r, j] = level * plain
             j += 1
 
 

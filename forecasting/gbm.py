@@ -82,7 +82,8 @@ class Gbm:
         step = self._fit_steps(panel, (series, at), int(grid[-1]), rng) if self.base == "steps" else None
         rows = build_rows(panel, series, at, grid, covariates)
         path = path_of(step, panel, (series, at), rows, covariates)
-        table, target, weight = targets_of(path, panel, (at, rows), rng)
+        paths = path, rows.course if step is None else path
+        table, target, weight = targets_of(paths, panel, (at, rows), rng)
         if len(target) < LEAST:
             raise Problem(
                 f"the global model needs at least {LEAST} windows to learn from, found {len(target)}; "

@@ -28,7 +28,7 @@ def training_rows(
     grid = grid[grid <= max(origin // 2, 1)]
     series, at = training_pairs(panel, pairs, rng)
     rows = build_rows(panel, series, at, grid)
-    return targets_of(rows.path, panel, (at, rows), rng)
+    return targets_of((rows.path, rows.course), panel, (at, rows), rng)
 
 
 def training_pairs(panel: Panel, most: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -48,23 +48,28 @@ def training_pairs(panel: Panel, most: int, rng: np.random.Generator) -> tuple[n
 
 
 def targets_of(
-    path: np.ndarray, panel: Panel, pairs: tuple[np.ndarray, Rows], rng: np.random.Generator
+    paths: tuple[np.ndarray, np.ndarray],
+    panel: Panel,
+    pairs: tuple[np.ndarray, Rows],
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features (rows, names), demand as a multiple of the base, and weights of windows that teach.
 
-    A window with gaps teaches with the share of the base that was observed.
+    paths: (m, H) sums of the base, and of what tells how demand is spread over a window: one with gaps
+        teaches with the share of the second that was observed
     """
     at, rows = pairs
-    actual = ahead_of(panel.quantity, rows.summary.series, at, path.shape[1])
-    seen = np.where(np.isfinite(actual), np.diff(path, axis=1, prepend=0.0), 0.0)
-    horizons = rows.horizons
-    total = np.cumsum(np.nan_to_num(actual), axis=1)[:, horizons - 1]
-    base = path[:, horizons - 1]
-    over = at[:, None] + horizons[None, :] < panel.length
+    base, course = paths
+    actual = ahead_of(panel.quantity, rows.summary.series, at, course.shape[1])
+    seen = np.where(np.isfinite(actual), np.diff(course, axis=1, prepend=0.0), 0.0)
+    last = rows.horizons - 1
+    total, seen = (np.cumsum(part, axis=1)[:, last] for part in (np.nan_to_num(actual), seen))
+    base = base[:, last]
+    over = at[:, None] + rows.horizons[None, :] < panel.length
     with np.errstate(invalid="ignore", divide="ignore"):
-        complete = np.where(over, np.cumsum(seen, axis=1)[:, horizons - 1] / base, 0.0)
+        complete = np.where(over, seen / course[:, last], 0.0)
         target = total / (base * complete)
-    used = (complete >= LEAST_SEEN) & (base > 0) & (rng.random(base.shape) < PER_PAIR / len(horizons))
+    used = (complete >= LEAST_SEEN) & (base > 0) & (rng.random(base.shape) < PER_PAIR / len(last))
     return rows.features[used], np.minimum(target[used], MOST_OFF), complete[used]
 
 

@@ -34,5 +34,20 @@ def test_shelves_that_run_empty_when_demand_is_high_leave_the_mean_as_it_is(week
     horizons = np.array([3, 7])
     rows = build_rows(panel, series, at, horizons)
     path = np.tile(RATE * np.arange(1, 8), (len(series), 1))
-    _, target, weight = targets_of(path, panel, (at, rows), rng)
+    _, target, weight = targets_of((path, path), panel, (at, rows), rng)
     assert np.average(target, weights=weight) == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_promoted_day_that_was_not_seen_counts_with_its_whole_uplift():
+    """Four plain days of 3 and one promoted of 9 on a base that says 3 and 6: without the promoted day, 12
+    of 21 were to be seen, and the window teaches 21 over a base of 18."""
+    quantity = np.full(40, 3.0)
+    days = pd.date_range("2024-01-01", periods=40)
+    demand = pd.DataFrame({"sku": "a", "location": "here", "date": days, "quantity": quantity})
+    panel = build_panel({"demand": demand.drop(index=32)}, Period("day"), days[-1], 1, "missing")
+    pair = np.zeros(1, dtype=np.int64), np.array([29])
+    rows = build_rows(panel, *pair, np.array([5]))
+    base, course = (np.cumsum([[3.0, 3.0, promoted, 3.0, 3.0]], axis=1) for promoted in (6.0, 9.0))
+    _, target, weight = targets_of((base, course), panel, (pair[1], rows), np.random.default_rng(0))
+    assert weight == pytest.approx(12 / 21)
+    assert target == pytest.approx(21 / 18)
