@@ -1,9 +1,8 @@
 """Commands about notices: notify test, why, list, redrive."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, datetime, tzinfo
+from typing import Annotated, Any
 
-import pandas as pd
 import typer
 
 from serving.cli import show
@@ -57,15 +56,26 @@ def list_notices(
     json: Json = False,
 ) -> None:
     """Notices as they stand, the newest first."""
-    with opened(workspace, config) as (_, store):
+    with opened(workspace, config) as (settings, store):
         found = store.outbox.find(state=state, channel=channel, limit=limit)
-    lines = pd.DataFrame(found, columns=list(LISTED))
     if json:
         show.summary({"notices": [{name: each[name] for name in LISTED} for each in found]}, True)
-    elif found:
-        show.table(lines, "Notices", limit)
-    else:
+        return
+    if not found:
         show.words.print("There is no such notice.")
+    for each in found:
+        show.words.print(_line(each, settings.desk.hours.zone), markup=False, highlight=False, soft_wrap=True)
+
+
+def _line(notice: dict[str, Any], zone: tzinfo) -> str:
+    """Two lines for people: what became of it, and its name with the reason."""
+    count = f"{notice['attempts']} attempt{'' if notice['attempts'] == 1 else 's'}"
+    made = notice["created_at"].astimezone(zone)
+    what = f"{notice['state']:<8}{made:%Y-%m-%d %H:%M}  {notice['event']}, {count}"
+    reason = f": {notice['reason']}" if notice["reason"] else ""
+    return (
+        f"{what}  {notice['channel']} → {notice['owner'] or 'nobody'}\n        {notice['notice_id']}{reason}"
+    )
 
 
 @app.command("redrive")

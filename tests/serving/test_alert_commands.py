@@ -181,6 +181,11 @@ def test_what_was_given_up_is_listed_and_sent_again(run: Run, new_shop: Any) -> 
     dead = [each["notice_id"] for each in given_up]
     assert dead
     assert all("code 310000: keywords not in content ***" in each["reason"] for each in given_up)
+    _, _, said = run("notify", "list", "--state", "dead", "--channel", "chat")
+    first_line, second = said.splitlines()[:2]
+    assert first_line.startswith("dead ")
+    assert " chat → " in first_line
+    assert second.strip().startswith(f"{dead[0]}: code 310000")
     _, _, said = run("notify", "why", alert)
     assert "was given up" in said
     assert "notify redrive" in " ".join(said.split())
