@@ -11,13 +11,16 @@ import numpy as np
 import pandas as pd
 
 from forecasting.cumulative import LEVELS
+from forecasting.features import build_rows
 from forecasting.forecaster import knots
 from forecasting.panel import Panel
+from forecasting.shelves import SHAPE
 
 SCORED = (0.5, 0.8, 0.9, 0.95, 0.99)
 SPAN = {"day": 112, "week": 26, "month": 12}  # periods that origins are spread over, at least two horizons
 ENOUGH_CLEAN = 200  # windows with full shelves from which errors are learned
 MOSTLY_CLEAN = 0.5  # share of the windows seen from which on those with empty shelves are believed as well
+LEAST_SEEN = 0.25  # share of a window that must be observed for what was not to be told from it
 MOST_SERIES = 1500  # series in the folds: more do not change a choice
 BLOCK = 4000  # series whose means are taken at once: memory is bounded by it
 
@@ -29,7 +32,7 @@ class Folds:
     fitted: number of the last period that a model may have learned from
     horizons: (g,) periods
     series, origin: (m,)
-    actual: (m, g) units; NaN where too little of the window was observed; scaled up where a little is missing
+    actual: (m, g) units; NaN where too little of the window was observed; completed where some is missing
     sold: (m, g) units sold in the window, a lower bound; NaN where the window is not over
     clean: (m, g) bool, the whole window was observed with full shelves
     scale: (m, g) mean demand per period × √h, units: pinball loss over it is free of scale
@@ -78,17 +81,39 @@ def folds_of(
     quantity, sold, in_stock = (part[rows] for part in (panel.quantity, panel.sold, panel.in_stock))
     observed = np.isfinite(quantity)
     pairs = (place, origin, horizons)
-    seen = _sums(observed, *pairs)
     total = _sums(np.nan_to_num(quantity.astype(float)), *pairs)
     full = _sums(observed & (in_stock >= 1.0), *pairs)
     over = origin[:, None] + horizons[None, :] < panel.length
-    with np.errstate(invalid="ignore", divide="ignore"):
-        actual = np.where(over & (seen >= 0.75 * horizons), total * horizons / seen, np.nan)
+    seen = _sums(observed, *pairs)
+    actual = np.where(over & (seen >= LEAST_SEEN * horizons), total, np.nan)
+    short = np.flatnonzero((np.isfinite(actual) & (seen < horizons)).any(axis=1))
+    if len(short):
+        actual[short] += _unseen(panel, series[short], origin[short], horizons, total[short])
     least = np.where(over, _sums(np.nan_to_num(sold.astype(float)), *pairs), np.nan)
     count = observed.sum(axis=1)
     mean = np.where(count > 0, np.nansum(quantity.astype(float), axis=1) / np.maximum(count, 1), 0.0)
     scale = mean[place][:, None] * np.sqrt(horizons)[None, :]
     return Folds(fitted, horizons, series, origin, actual, least, over & (full == horizons), scale)
+
+
+def _unseen(
+    panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray, total: np.ndarray
+) -> np.ndarray:
+    """(m, g) demand expected of the periods of each window that were not observed, units.
+
+    As expected at the origin, promotions included, times how busy the observed rest was: with a gamma factor
+    of shape a for that, demand q where e was expected leaves one of mean (a + q) / (a + e), in sales.
+    Shelves run empty in promoted and busy weeks: leaving these out, or scaling up the plain days of a week,
+    would leave a truth that is calmer than demand.
+    """
+    rows = build_rows(panel, series, origin, horizons)
+    expected = np.diff(rows.course, axis=1, prepend=0.0)
+    at = origin[:, None] + np.arange(1, expected.shape[1] + 1)[None, :]
+    inside = np.minimum(at, panel.length - 1)
+    observed = np.isfinite(panel.quantity[series[:, None], inside]) & (at < panel.length)
+    met = np.cumsum(np.where(observed, expected, 0.0), axis=1)[:, horizons - 1]
+    size = np.where(rows.summary.size > 0, rows.summary.size, 1.0)[:, None]
+    return (rows.course[:, horizons - 1] - met) * (SHAPE * size + total) / (SHAPE * size + met)
 
 
 def truth_of(folds: Folds) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Ensemble: the calibrated quantiles of several fitted models, averaged with weights of each segment.
 
-It owns the segments and the weights. A weight follows from how much a model loses, on windows that it was not
-calibrated on, beside the best (after Bates and Granger 1969), and not from a search for the mixture that loses
-least there: what a search gains on these windows is mostly theirs, and lost on the next. Averages of quantiles
-(Vincent 1912) keep the shape that their members agree on.
+It owns the segments and the weights. A weight follows from how much a model loses, on windows that it was
+not calibrated on, beside the best (after Bates and Granger 1969), and not from a search for the mixture that
+loses least there: what a search gains on these windows is mostly theirs, and lost on the next. Averages of
+quantiles (Vincent 1912) keep the shape that their members agree on.
 """
 
 from dataclasses import dataclass
