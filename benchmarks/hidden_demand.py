@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from forecasting.backtest import Folds, build_folds
 from forecasting.panel import Panel, build_panel
 from forecasting.shelves import HIDDEN
 from forecasting.training import train
@@ -50,6 +51,33 @@ def biases(retailer: Retailer, treatment: str, back: int) -> tuple[float, float]
     return float(past), float(demand.mean[:, -1].sum(dtype=float) / ahead - 1)
 
 
+def completed(retailer: Retailer) -> pd.DataFrame:
+    """Windows of the backtest that errors are learned from, by the share of their days that was observed.
+
+    over the truth: what was told from what was seen, over what customers wanted
+    """
+    panel = build_panel(retailer.tables, DAY, retailer.last_day, AHEAD)
+    folds = build_folds(panel, AHEAD, 8, 0)
+    true = retailer.truth.quantity[_rows(retailer, panel.keys)][:, : panel.length]
+    seen, wanted = (_windows(values, folds) for values in (panel.observed, true))
+    share = np.where(np.isfinite(folds.actual), seen / folds.horizons, np.nan)
+    rows = []
+    for low, high in pairwise((0.25, 0.5, 0.75, 1.0, np.inf)):
+        cell = (share >= low) & (share < high)
+        told = folds.actual[cell].sum() / wanted[cell].sum()
+        rows.append(
+            {"days seen": f"{low:.2f}–{min(high, 1.0):.2f}", "windows": cell.sum(), "over the truth": told}
+        )
+    return pd.DataFrame(rows)
+
+
+def _windows(values: np.ndarray, folds: Folds) -> np.ndarray:
+    """(m, g) sums of values (n, T) over the windows of the folds."""
+    running = np.pad(np.cumsum(values, axis=1, dtype=float), ((0, 0), (1, 0)))
+    end = np.minimum(folds.origin[:, None] + 1 + folds.horizons, values.shape[1])
+    return running[folds.series[:, None], end] - running[folds.series, folds.origin + 1][:, None]
+
+
 def told(retailer: Retailer) -> pd.DataFrame:
     """The table of demand as if customers had been asked and no shelf had ever been empty."""
     table = retailer.tables["demand"]
@@ -75,6 +103,7 @@ def simulated(seeds: int, items: int) -> pd.DataFrame:
     rows = []
     for seed in range(seeds):
         retailer = simulate(seed, items=items, stores=2, days=600, future_days=AHEAD)
+        print(completed(retailer).round(3).to_string(index=False), flush=True)
         for back in (0, 28, 56):
             for treatment in (KNOWN, *HIDDEN):
                 past, ahead = biases(retailer, treatment, back)

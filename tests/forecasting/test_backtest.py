@@ -49,7 +49,7 @@ def test_windows_with_stockouts_are_lower_bounds():
 
 
 def unseen(panel: Panel, origin: int, gap: np.ndarray) -> float:
-    """What the first series would have sold in the gap: the expectation, as busy as the rest of the window."""
+    """What the first series would have sold in the gap: the expectation, as busy as what was seen."""
     rows = build_rows(panel, np.array([0]), np.array([origin]), np.array([len(gap)]))
     expected = np.diff(rows.course[0], prepend=0.0)
     size, sold = rows.summary.size[0], panel.quantity[0, origin + 1 : origin + 1 + len(gap)][~gap].sum()
