@@ -20,9 +20,9 @@ from forecasting.forecaster import Prediction
 
 BANDS = np.array([3.5, 10.5, 21.5])  # borders between horizon bands, periods
 BINS = 8  # bins of expected sales
-# A conformal shift is taken back by half, at most by this many spreads: the origins it was learned from lie
-# close together in time and share one trend, which the next months need not have. Measured: on real
-# histories that loses less than all of the shift or none of it.
+# What errors have in common is taken back by half, at most by this many spreads: the origins it was learned
+# from lie close together in time and share one trend, which the next months need not have. Measured: on real
+# and simulated histories that loses less than all of it or none of it.
 DOUBT = 0.2
 ENOUGH = 60  # errors that a bin must have before it is split from its neighbours
 
@@ -90,11 +90,13 @@ def read_calibration(folder: Path, parts: dict[str, Any]) -> Calibration:
     )
 
 
-def calibrate(prediction: Prediction, actual: np.ndarray) -> Calibration:
+def calibrate(prediction: Prediction, actual: np.ndarray, *, selected: bool = False) -> Calibration:
     """Learn from predictions at past origins and what demand was.
 
     prediction: of m pairs of series and origin, at g horizons
     actual: (m, g) units, NaN where the sum is not known
+    selected: these windows are of one kind, with full shelves; what their errors have in common comes of that
+        more than of a trend and is kept whole about the mean
     """
     known = np.isfinite(actual)
     sales = prediction.sales[known]
@@ -109,7 +111,7 @@ def calibrate(prediction: Prediction, actual: np.ndarray) -> Calibration:
     for b in range(shape[0]):
         for c in range(shape[1]):
             rows = _enough(known, band, cell, b, c)
-            pooled[b, c] = _levels_of(error[rows])
+            pooled[b, c] = _levels_of(error[rows], selected)
             if raw is not None:
                 off = (actual[rows][:, None] - raw[rows]) / prediction.spread[rows][:, None]
                 shift[b, c] = _shifts(off)
@@ -126,7 +128,7 @@ def _enough(known: np.ndarray, band: np.ndarray, cell: np.ndarray, b: int, c: in
     return known
 
 
-def _levels_of(errors: np.ndarray) -> np.ndarray:
+def _levels_of(errors: np.ndarray, selected: bool) -> np.ndarray:
     """Quantiles of errors at LEVELS; few errors lean on a wide, skewed prior."""
     prior = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5
     if not len(errors):
@@ -134,7 +136,8 @@ def _levels_of(errors: np.ndarray) -> np.ndarray:
     ordered = np.quantile(errors, LEVELS, method="weibull")
     # Full weight from where at least one error is expected to lie beyond the level.
     weight = np.minimum(len(errors) * np.minimum(LEVELS, 1 - LEVELS), 1.0)
-    return weight * ordered + (1 - weight) * np.maximum(prior, np.where(LEVELS > 0.5, ordered, prior))
+    out = weight * ordered + (1 - weight) * np.maximum(prior, np.where(LEVELS > 0.5, ordered, prior))
+    return out if selected else out - _doubted(errors.mean())
 
 
 def _shifts(off: np.ndarray) -> np.ndarray:
@@ -146,7 +149,12 @@ def _shifts(off: np.ndarray) -> np.ndarray:
         return np.zeros(len(LEVELS))
     found = np.array([np.quantile(off[:, k], level, method="weibull") for k, level in enumerate(LEVELS)])
     found *= np.minimum(len(off) * np.minimum(LEVELS, 1 - LEVELS) / 2.0, 1.0)
-    return found - np.clip(0.5 * found, -DOUBT, DOUBT)
+    return found - _doubted(found)
+
+
+def _doubted(common: np.ndarray) -> np.ndarray:
+    """What of a shift that errors share is not believed, spreads."""
+    return np.clip(0.5 * common, -DOUBT, DOUBT)
 
 
 def at_levels(levels: np.ndarray, quantiles: np.ndarray) -> np.ndarray:

@@ -90,12 +90,16 @@ class _Run:
     truth: np.ndarray
     way: tuple[int, int, int]
 
+    def learned(self, prediction: Prediction, rows: np.ndarray | slice = slice(None)) -> Calibration:
+        """What the errors of a prediction of all pairs say, in some `rows` of them."""
+        selected = np.isfinite(self.truth).sum() < np.isfinite(self.folds.actual).sum()
+        return calibrate(prediction.take(rows), self.truth[rows], selected=bool(selected))
+
     def across(self, prediction: Prediction) -> np.ndarray:
         """(m, g, LEVELS) quantiles, of each half calibrated on the other."""
         rows = np.empty((len(self.later), len(self.folds.horizons), len(LEVELS)))
         for half in (self.later, ~self.later):
-            learned = calibrate(prediction.take(~half), self.truth[~half])
-            rows[half] = learned.quantiles(prediction.take(half))
+            rows[half] = self.learned(prediction, ~half).quantiles(prediction.take(half))
         return rows
 
 
@@ -256,15 +260,13 @@ def _finish(
         return tried[one].forecaster.fit(run.panel, run.panel.length - 1, *run.way)
 
     if name != ENSEMBLE:
-        return refitted(name), calibrate(tried[name].prediction, run.truth)
+        return refitted(name), run.learned(tried[name].prediction)
     segment = segments_of(run.panel, run.folds.series, run.folds.origin)
     weights = choose_weights(run.folds, members, segment)
     chosen = [one for one in members if weights[one].any()]
-    parts = tuple(
-        Member(refitted(one), calibrate(tried[one].prediction, run.truth), weights[one]) for one in chosen
-    )
+    parts = tuple(Member(refitted(one), run.learned(tried[one].prediction), weights[one]) for one in chosen)
     blended = blend([(tried[one].prediction, members[one], weights[one][segment]) for one in chosen])
-    return Ensemble(parts), calibrate(blended, run.truth)
+    return Ensemble(parts), run.learned(blended)
 
 
 def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple[str, Verdict | None, str]:

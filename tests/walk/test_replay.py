@@ -20,9 +20,10 @@ def test_the_last_weeks_are_ordered_again(forestock, tmp_path):
     table = pd.read_csv(tmp_path / "c.csv")
     assert set(table["policy"]) == {"King", "z·σ·√L", "fixed min/max"}
     assert set(table["measure"]) == {"cycle_service", "fill_rate"}
-    for _, curve in table.groupby(["measure", "policy"]):
+    one = {"cycle_service": 1 / 300, "fill_rate": 0.0005}  # more stock moves cycles: one of them may be lost
+    for (measure, _), curve in table.groupby(["measure", "policy"]):
         assert (np.diff(curve["stock"]) > 0).all()
-        assert (np.diff(curve["service"]) > -0.002).all()
+        assert (np.diff(curve["service"]) > -one[measure]).all()
     assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
     assert forestock("replay", "--periods", 42, "--json").summary == {
         k: v for k, v in said.items() if k != "out"
