@@ -50,7 +50,10 @@ def must_show(methods: Scores, group: dict[str, str]) -> list[dict[str, Any]]:
             for weight in ("equal", "volume"):
                 rows.append(_ratio(f"{key}, {weight}, against {judges}", ours, rivals, (key, weight), limit))
     if peers:
-        rows += [_worst_origin(ours, peers, weight) for weight in ("equal", "volume")]
+        for weight in ("equal", "volume"):
+            best = min(peers, key=lambda name, weight=weight: _at(peers[name], ("pinball", weight)))
+            rows.append(_worst_origin(ours, peers, weight))
+            rows.append(_worst_origin(ours, {best: peers[best]}, weight))
         rows += [
             _ratio(f"RMSSE, all days, {weight}", ours, peers, ("rmsse", "all days", weight), 1.0)
             for weight in ("equal", "volume")
@@ -81,13 +84,17 @@ def _ratio(
 
 
 def _worst_origin(ours: dict[str, Any], peers: Scores, weight: str) -> dict[str, Any]:
-    """The origin at which ours is nearest to, or furthest behind, the peer that was best there."""
+    """The origin at which ours is nearest to, or furthest behind, the peer that was best there.
+
+    Of one peer, such as the best over all origins: one that could have been chosen before.
+    """
     ratios = []
     for k, own in enumerate(ours["origins"]):
         best = min(peers, key=lambda name: peers[name]["origins"][k][weight])
         ratios.append((own[weight] / peers[best]["origins"][k][weight], f"{best}, origin {k + 1}"))
     ratio, against = max(ratios)
     what = f"pinball, {weight}, worst of {len(ratios)} origins"
+    what += ", one peer" if len(peers) == 1 else ""
     return {"what": what, "found": ratio, "limit": 1.0, "against": against, "passed": ratio <= 1.0}
 
 

@@ -85,3 +85,12 @@ def test_places_are_uniform_and_share_ties():
     zeros = np.zeros((1, 1, len(LEVELS)))
     zeros[..., LEVELS > 0.8] = 2.0
     assert places(zeros, np.zeros((1, 1)))[0, 0] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("selected", "believed"), [(False, 0.5), (True, 1.0)])
+def test_what_errors_have_in_common_is_believed_by_half_unless_windows_are_of_one_kind(selected, believed):
+    prediction, actual = poisson_sums(6000, 5)
+    fair = calibrate(prediction, actual, selected=selected).pooled
+    off = calibrate(prediction, actual + 0.2 * prediction.spread, selected=selected).pooled
+    told = (LEVELS >= 0.1) & (LEVELS <= 0.95)  # beyond, the prior speaks as well
+    np.testing.assert_allclose((off - fair)[:, :, told], 0.2 * believed, atol=1e-6)
