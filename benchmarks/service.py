@@ -12,7 +12,8 @@ cycles     the share of replenishment cycles without a stockout when the thresho
            which a store lives. Beside it fill rate, stock and turns.
 
 The same evenings give the exchange of stock for service: ours at several targets against King's formula,
-z·σ·√L and one fixed cover a class of items, at equal service, in the world of single units.
+z·σ·√L and one fixed cover a class of items, at equal service, in the world of single units. Beside them what
+one reaches who knows the true distributions (`known_truth.py`): no forecast can be expected to do better.
 
 Beside them, what may be at fault: the coverage of the forecast's own sums, its bias, and how far learned lead
 times are from the true ones. Each verdict stands beside the standard error of its figure, taken over items,
@@ -39,6 +40,7 @@ from forecasting.training import train
 from ingestion.loading import load
 from ingestion.retailer import Retailer, Truth, simulate
 from ingestion.warehouse import Warehouse
+from known_truth import known_levels
 from optimization.classic import Facts, fixed_cover, king, past_demand, root_of_time
 from optimization.exchange import Curve, compare
 from optimization.lead_time import LeadTimes, learn_lead_times
@@ -82,6 +84,7 @@ class Service:
     curves: exchange of stock for service by ours and the classic rules, in the world of `replay`
     fills: the levels of fill-rate targets, replayed in the same world
     less: both at FILLS with a unit less everywhere: whole units cannot hit what lies between
+    known: for one who knew the true distributions of demand and lead time
     """
 
     keys: pd.DataFrame
@@ -94,6 +97,7 @@ class Service:
     curves: list[Curve]
     fills: Curve
     less: tuple[Curve, Curve]
+    known: Curve
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,8 @@ def measure(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, th
     worlds = _worlds(retailer, keys, dates, seed)
     replay, in_store = _replays(worlds, levels)
     curves, fills, less = _curves(worlds, evenings, rows)
+    at = _rows(retailer.truth.keys, keys), dates
+    true = known_levels(retailer.truth, at, (pmfs, review), SETTINGS, seed)
     return Service(
         keys,
         covered=np.stack(inside, axis=1),
@@ -152,6 +158,7 @@ def measure(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, th
         curves=curves,
         fills=fills,
         less=less,
+        known=_known(worlds, true),
     )
 
 
@@ -213,6 +220,12 @@ def _curves(
     cycle = ours[:, :, np.searchsorted(SETTINGS, FILLS)]
     less = at_targets(cycle - 1.0), at_targets(filled - 1.0, round_up)
     return curves, at_targets(filled, round_up), less
+
+
+def _known(worlds: _Worlds, levels: np.ndarray) -> Curve:
+    whole = [_from_before(levels[:, :, k]) for k in range(len(SETTINGS))]
+    played = tuple(replay_thresholds(worlds.demand, level, level, **worlds.plain) for level in whole)
+    return Curve("the truth known", SETTINGS, played)
 
 
 def _panel(warehouse: Warehouse, date: pd.Timestamp) -> Panel:
@@ -366,6 +379,7 @@ def pooled(services: list[Service]) -> Service:
         curves=[curve(list(several)) for several in zip(*[s.curves for s in services], strict=True)],
         fills=curve([s.fills for s in services]),
         less=(curve([s.less[0] for s in services]), curve([s.less[1] for s in services])),
+        known=curve([s.known for s in services]),
     )
 
 
@@ -373,24 +387,26 @@ def achieved(service: Service) -> pd.DataFrame:
     """Cycle service and fill rate reached at each target, over all series and by group, with their errors.
 
     error: standard error of the ratio over items; passes: within BAND of the target; unit_less: what a unit
-    less everywhere would have reached
+    less everywhere would have reached; truth_known: what one reaches who knew the truth, at cycle service
     """
     groups = {"all": pd.Series("all", index=service.keys.index)}
     groups |= {name: service.keys[name] for name in ("volume", "supplier_kind")}
     item = pd.factorize(service.keys["sku"])[0]
     rows = []
-    curves = (service.curves[0], service.less[0], CYCLES), (service.fills, service.less[1], UNITS)
-    for curve, less, counted in curves:
-        at, below = (dict(zip(c.settings, c.replays, strict=True)) for c in (curve, less))
+    plays = (service.curves[0], service.less[0], service.known), (service.fills, service.less[1], None)
+    for counted, curves in zip((CYCLES, UNITS), plays, strict=True):
+        at, below, known = (dict(zip(c.settings, c.replays, strict=True)) if c else {} for c in curves)
         for name, labels in groups.items():
             for label in pd.unique(labels):
                 member = (labels == label).to_numpy()
                 for target in FILLS:
                     got, error = _reached(at[target], counted, member, item)
                     lower, _ = _reached(below[target], counted, member, item)
+                    best = _reached(known[target], counted, member, item)[0] if known else np.nan
                     measure = "cycle_service" if counted == CYCLES else "fill_rate"
-                    rows.append((measure, name, label, target, got, error, lower, abs(got - target) <= BAND))
-    columns = ["measure", "by", "group", "target", "achieved", "error", "unit_less", "passes"]
+                    near = abs(got - target) <= BAND
+                    rows.append((measure, name, label, target, got, error, lower, best, near))
+    columns = ["measure", "by", "group", "target", "achieved", "error", "unit_less", "truth_known", "passes"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -412,16 +428,20 @@ def verdicts(service: Service, saved: pd.DataFrame) -> list[str]:
     lines = []
     for row in table[table["by"] != "all"].itertuples():
         word = "alpha" if row.measure == "cycle_service" else "beta"
+        known = "" if np.isnan(row.truth_known) else f", the truth known {row.truth_known:.3f}"
         lines.append(
             f"{word} {row.target:.2f} {row.by.replace('supplier_kind', 'supplier')} {row.group}: "
-            f"{row.achieved:.3f} ± {row.error:.3f} (a unit less {row.unit_less:.3f}), "
+            f"{row.achieved:.3f} ± {row.error:.3f} (a unit less {row.unit_less:.3f}{known}), "
             f"asked {row.target:.2f} ± {BAND}: {'pass' if row.passes else 'FAIL'}"
         )
+    best = savings(replace(service, curves=[service.known, *service.curves[1:]]))
+    best = best.set_index(["policy", "setting"])["saving"]
     for row in saved[saved["setting"].isin(FILLS) & saved["policy"].isin(list(LESS))].itertuples():
         asked = LESS[row.policy]
         lines.append(
             f"stock without {row.policy} at equal service, target {row.setting:.2f}: {row.saving:.3f} "
-            f"[{row.low:.3f}, {row.high:.3f}], asked {asked:.2f}: {'pass' if row.saving >= asked else 'FAIL'}"
+            f"[{row.low:.3f}, {row.high:.3f}] (the truth known {best[row.policy, row.setting]:.3f}), "
+            f"asked {asked:.2f}: {'pass' if row.saving >= asked else 'FAIL'}"
         )
     return lines
 

@@ -60,20 +60,31 @@ class Gbm:
     levels: tuple[float, ...] = (0.5, 0.95)
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedGbm":
-        """Boosters fitted on windows that ended by `origin`, a fit a thread; results do not depend on it."""
+        """Boosters fitted on windows that ended by `origin`, one a thread; results do not depend on it."""
         panel = panel.until(origin)
         covariates = covariates_for(panel)
         about = asdict(self) | {"seed": seed}
 
-        def bag(k: int) -> Boosters:
-            return self._fit_bag(panel, horizon, covariates, seed * self.bags + k)
+        def begin(k: int) -> _Begun:
+            return self._begin(panel, horizon, covariates, seed * self.bags + k)
 
-        with ThreadPoolExecutor(max(min(threads, self.bags), 1)) as pool:
-            bags = tuple(pool.map(bag, range(self.bags)))
-        return FittedGbm(self.name, bags, np.array(self.levels), covariates, about)
+        with ThreadPoolExecutor(max(threads, 1)) as pool:
+            begun = pool.map(begin, range(self.bags))
+            # What follows from a mean joins the queue as soon as that is there: no core waits for another.
+            rest = [(one, {key: pool.submit(self._follow, one, key) for key in self._keys}) for one in begun]
+            bags = [
+                Boosters(one.step, {"mean": one.mean} | {key: found.result() for key, found in more.items()})
+                for one, more in rest
+            ]
+        return FittedGbm(self.name, tuple(bags), np.array(self.levels), covariates, about)
 
-    def _fit_bag(self, panel: Panel, horizon: int, covariates: tuple[str, ...], seed: int) -> "Boosters":
-        """One fit, on a sample of its own, in one thread."""
+    @property
+    def _keys(self) -> tuple[str, ...]:
+        """Boosters that follow from the mean."""
+        return (*(f"q{level}" for level in self.levels), "spread")
+
+    def _begin(self, panel: Panel, horizon: int, covariates: tuple[str, ...], seed: int) -> "_Begun":
+        """A sample of its own, the base where it is learned, and the mean of the sums as a multiple of it."""
         rng = np.random.default_rng(seed)
         origin = panel.length - 1
         grid = knots(horizon)
@@ -90,7 +101,32 @@ class Gbm:
                 "use a baseline, or load more history"
             )
         names = (*features.NAMES, *columns_of(covariates))
-        return Boosters(step, self._fit_sums((table, target, weight), names, seed))
+        more = {
+            "objective": "tweedie",
+            "tweedie_variance_power": 1.2,
+            "monotone_constraints": [SUM_SIGNS.get(name, 0) for name in names],
+        }
+        data = _dataset(table, target, weight, names)
+        mean = lightgbm.train(self._common(len(target), seed) | more, data, self.trees)
+        said, lift = _said(mean, table)
+        unplanned = _unplanned(names)
+        fewer = tuple(names[k] for k in unplanned)
+        targets = target / lift, np.abs(target - said) / lift, weight
+        return _Begun(step, mean, table[:, unplanned], fewer, targets, seed)
+
+    def _follow(self, begun: "_Begun", key: str) -> lightgbm.Booster:
+        """A quantile or the spread as a multiple of the base with what the mean expects of the series' own
+        promotions, which they do not see.
+        """
+        ratio, off, weight = begun.targets
+        if key == "spread":
+            more: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 1.5}
+            target, trees = off, self.trees // 2
+        else:
+            more = {"objective": "quantile", "alpha": float(key[1:])}
+            target, trees = ratio, self.trees
+        data = _dataset(begun.table, target, weight, begun.names)
+        return lightgbm.train(self._common(len(target), begun.seed) | more, data, trees)
 
     def _fit_steps(
         self, panel: Panel, pairs: tuple[np.ndarray, np.ndarray], horizon: int, rng: np.random.Generator
@@ -125,40 +161,6 @@ class Gbm:
         data = _dataset(np.concatenate(tables), target, np.concatenate(worths), names)
         return lightgbm.train(self._common(len(target), 0) | more, data, self.trees * 3 // 2)
 
-    def _fit_sums(
-        self,
-        rows: tuple[np.ndarray, np.ndarray, np.ndarray],
-        names: tuple[str, ...],
-        seed: int,
-    ) -> dict[str, lightgbm.Booster]:
-        """The mean as a multiple of the base; spread and one booster per raw quantile as multiples of theirs.
-
-        Theirs is the base with what the mean expects of the series' own promotions, which they do not see.
-        """
-        table, target, weight = rows
-        common = self._common(len(target), seed)
-        mean = {
-            "objective": "tweedie",
-            "tweedie_variance_power": 1.2,
-            "monotone_constraints": [SUM_SIGNS.get(name, 0) for name in names],
-        }
-        booster = lightgbm.train(common | mean, _dataset(table, target, weight, names), self.trees)
-        said, lift = _said(booster, table)
-        unplanned = _unplanned(names)
-        narrow, fewer = table[:, unplanned], tuple(names[k] for k in unplanned)
-        ratio = target / lift
-        data = {
-            f"q{level}": ({"objective": "quantile", "alpha": level}, ratio, self.trees)
-            for level in self.levels
-        }
-        off = {"objective": "tweedie", "tweedie_variance_power": 1.5}
-        data["spread"] = off, np.abs(target - said) / lift, self.trees // 2
-
-        def fitted(more: dict[str, Any], aim: np.ndarray, trees: int) -> lightgbm.Booster:
-            return lightgbm.train(common | more, _dataset(narrow, aim, weight, fewer), trees)
-
-        return {"mean": booster} | {key: fitted(*one) for key, one in data.items()}
-
     def _common(self, rows: int, seed: int) -> dict[str, Any]:
         return {
             "learning_rate": self.rate,
@@ -175,6 +177,21 @@ class Gbm:
             "num_threads": 1,
             "verbose": -1,
         }
+
+
+class _Begun(NamedTuple):
+    """A fit that has its mean, and what the rest of it learns from.
+
+    table: (rows, names) without the series' own promotions
+    targets: (rows,) demand, and how far the mean is off it, as multiples of the base with promotions; weights
+    """
+
+    step: lightgbm.Booster | None
+    mean: lightgbm.Booster
+    table: np.ndarray
+    names: tuple[str, ...]
+    targets: tuple[np.ndarray, np.ndarray, np.ndarray]
+    seed: int
 
 
 class Boosters(NamedTuple):

@@ -90,10 +90,11 @@ class _Run:
     truth: np.ndarray
     way: tuple[int, int, int]
 
-    def learned(self, prediction: Prediction, rows: np.ndarray | slice = slice(None)) -> Calibration:
-        """What the errors of a prediction of all pairs say, in some `rows` of them."""
+    def learned(self, prediction: Prediction, rows: np.ndarray | None = None) -> Calibration:
+        """What the errors of a prediction of all pairs say; rows: (m,) bool, default all."""
         selected = np.isfinite(self.truth).sum() < np.isfinite(self.folds.actual).sum()
-        return calibrate(prediction.take(rows), self.truth[rows], selected=bool(selected))
+        every = np.ones(len(self.truth), dtype=bool) if rows is None else rows
+        return calibrate(prediction.take(every), self.truth[every], selected=bool(selected))
 
     def across(self, prediction: Prediction) -> np.ndarray:
         """(m, g, LEVELS) quantiles, of each half calibrated on the other."""

@@ -25,6 +25,10 @@ MID_AUTUMN = [
 ]  # fmt: skip
 EVENTS = {"618": ("06-16", "06-18"), "Double 11": ("11-09", "11-11")}
 DEPTHS = np.array([0.1, 0.15, 0.2, 0.3, 0.4])
+# Standard deviation and memory of a day: of the weather that all share, degrees; of each store's own, without
+# memory; of shocks to demand, as logarithms.
+SPELL, LOCAL = (3.0, 0.8), 0.5
+SHOCKS = {"store": (0.06, 0.6), "category": (0.06, 0.85), "own": (0.14, 0.8)}
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,7 @@ def _holidays(dates: pd.DatetimeIndex) -> tuple[np.ndarray, ...]:
 def _draw_weather(rng: np.random.Generator, stores: int, dates: pd.DatetimeIndex) -> np.ndarray:
     """(stores, days) temperature: one season for all, one spell of weather for all, a little of each."""
     spell = lfilter([1], [1, -0.8], rng.normal(0, 1.8, len(dates) + 50))[50:]
-    local = rng.normal(0, 0.5, (stores, len(dates)))
+    local = rng.normal(0, LOCAL, (stores, len(dates)))
     return np.round(_normal_temperature(dates) + spell + local, 1)
 
 
@@ -205,10 +209,16 @@ def _normal_temperature(dates: pd.DatetimeIndex) -> np.ndarray:
 def _weather_effect(catalogue: Catalogue, temperature: np.ndarray, dates: pd.DatetimeIndex) -> np.ndarray:
     """(series, days) factor of a day that is warmer or colder than the season."""
     anomaly = temperature - _normal_temperature(dates)
-    slope = np.array([CATEGORIES[c].weather for c in catalogue.category])
-    variance = 1.8**2 / (1 - 0.8**2) + 0.5**2  # of the anomaly; takes the mean of the factor back to one
-    log = slope[:, None, None] * anomaly[None] - slope[:, None, None] ** 2 * variance / 2
-    return np.exp(log).reshape(-1, len(dates))
+    return _warmth(_slopes(catalogue.category)[:, None, None], anomaly[None]).reshape(-1, len(dates))
+
+
+def _slopes(category: np.ndarray) -> np.ndarray:
+    return np.array([CATEGORIES[c].weather for c in category])
+
+
+def _warmth(slope: np.ndarray, anomaly: np.ndarray) -> np.ndarray:
+    """Factor with mean one of days so many degrees off the season."""
+    return np.exp(slope * anomaly - slope**2 * (SPELL[0] ** 2 + LOCAL**2) / 2)
 
 
 def _shocks(rng: np.random.Generator, catalogue: Catalogue, days: int) -> np.ndarray:
@@ -217,15 +227,33 @@ def _shocks(rng: np.random.Generator, catalogue: Catalogue, days: int) -> np.nda
     They last for days, so that the errors of even a perfect forecast are autocorrelated.
     """
     items, stores = catalogue.base.shape
+    rows = {"store": stores, "category": len(CATEGORIES), "own": items * stores}
+    drawn = {name: _spells(rng, rows[name], days, *SHOCKS[name]) - SHOCKS[name][0] ** 2 / 2 for name in rows}
+    own = drawn["own"].reshape(items, stores, days)
+    return np.exp(own + drawn["store"][None] + drawn["category"][catalogue.category][:, None]).reshape(
+        -1, days
+    )
 
-    def draw(rows: int, spread: float, memory: float) -> np.ndarray:
-        noise = rng.normal(0, spread * np.sqrt(1 - memory**2), (rows, days + 60))
-        return lfilter([1], [1, -memory], noise, axis=1)[:, 60:] - spread**2 / 2
 
-    store = draw(stores, 0.06, 0.6)
-    category = draw(len(CATEGORIES), 0.06, 0.85)
-    own = draw(items * stores, 0.14, 0.8).reshape(items, stores, days)
-    return np.exp(own + store[None] + category[catalogue.category][:, None]).reshape(-1, days)
+def _spells(rng: np.random.Generator, rows: int, days: int, spread: float, memory: float) -> np.ndarray:
+    """(rows, days) of a first-order autoregression with mean zero and a standard deviation of `spread`."""
+    noise = rng.normal(0, spread * np.sqrt(1 - memory**2), (rows, days + 60))
+    return lfilter([1], [1, -memory], noise, axis=1)[:, 60:]
+
+
+def redraw(
+    rng: np.random.Generator, kind: np.ndarray, category: np.ndarray, expected: np.ndarray
+) -> np.ndarray:
+    """(rows, days) units that might have been wanted as well, weather and shocks of each row drawn anew.
+
+    kind, category: (rows,) names; expected: (rows, days) as in `DemandTruth`
+    """
+    rows, days = expected.shape
+    position = {one.name: k for k, one in enumerate(CATEGORIES)}
+    slope = _slopes(np.array([position[name] for name in category]))[:, None]
+    anomaly = _spells(rng, rows, days, *SPELL) + rng.normal(0, LOCAL, (rows, days))
+    log = sum(_spells(rng, rows, days, *how) - how[0] ** 2 / 2 for how in SHOCKS.values())
+    return _draw_counts(rng, kind, expected * _warmth(slope, anomaly) * np.exp(log))
 
 
 def _draw_counts(rng: np.random.Generator, kind: np.ndarray, wanted: np.ndarray) -> np.ndarray:

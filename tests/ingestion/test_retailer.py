@@ -10,6 +10,7 @@ from ingestion.contracts import TABLES
 from ingestion.errors import Problem
 from ingestion.retailer import Retailer, simulate
 from ingestion.retailer_catalogue import SUPPLIERS
+from ingestion.retailer_demand import redraw
 from ingestion.retailer_supply import Troubles
 
 KEY = ["sku", "location"]
@@ -279,3 +280,15 @@ def test_troubles_stop_and_slow_orders_and_leave_demand_alone():
 def test_senseless_sizes_are_refused(size, words):
     with pytest.raises(Problem, match=words):
         simulate(**size)
+
+
+def test_what_might_have_been_wanted_has_the_expected_mean_and_lasting_shocks():
+    rng = np.random.default_rng(0)
+    kind, category = np.repeat(["fast", "intermittent"], 2000), np.full(4000, "ice cream")
+    drawn = redraw(rng, kind, category, np.full((4000, 20), 8.0))
+    assert drawn.min() >= 0
+    for mine in (kind == "fast", kind == "intermittent"):
+        assert drawn[mine].mean() == pytest.approx(8.0, rel=0.02)
+    next_to, far = (np.corrcoef(drawn[:2000, 0], drawn[:2000, k])[0, 1] for k in (1, 19))
+    assert next_to > 0.1
+    assert abs(far) < 0.08
