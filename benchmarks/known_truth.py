@@ -1,7 +1,7 @@
 """Levels for one who knew the truth of the simulated retailer: what no forecast can be expected to beat.
 
-It owns the draw: demand as it might have come, weather and shocks unknown, over the true random protection
-interval. Its quantiles are the levels of least stock that cover each interval with the chance asked for.
+It owns the draw: demand as it might have come, weather and shocks unknown, over the true random lead time and
+the review after it. The levels of least stock follow: quantiles for cycle service, and the level of a fill rate.
 """
 
 import numpy as np
@@ -18,30 +18,54 @@ def known_levels(
     truth: Truth,
     at: tuple[np.ndarray, pd.DatetimeIndex],
     terms: tuple[np.ndarray, np.ndarray],
-    settings: np.ndarray,
+    targets: tuple[np.ndarray, np.ndarray],
     seed: int = 0,
-) -> np.ndarray:
-    """(n, T, settings) units that cover demand from each evening on with each chance.
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, T, chances) units that cover demand from each evening on, and (n, T, rates) that fill it.
 
     at: rows of n series in the truth, and T evenings
     terms: (n, Lmax + 1) true chance of a lead time of 0, 1, … days, and (n,) days between reviews
+    targets: chances of covering the protection interval, and fill rates
     """
-    rows, dates = at
-    pmfs, review = terms
+    (rows, dates), (pmfs, review), (chances, rates) = at, terms, targets
     rng = np.random.default_rng(seed)
     ahead = pmfs.shape[1] + int(review.max())
     first = np.searchsorted(truth.dates, dates) + 1
     reach = np.cumsum(pmfs / pmfs.sum(axis=1, keepdims=True), axis=1)
     chance = rng.random((len(rows), DRAWS, 1))
-    last = (chance > reach[:, None, :]).sum(axis=2) + review[:, None] - 1
+    lead = (chance > reach[:, None, :]).sum(axis=2)
+    last = lead + review[:, None]
     kind, category = (truth.keys[name].to_numpy()[rows].repeat(DRAWS) for name in ("kind", "category"))
-    out = np.empty((len(rows), len(dates), len(settings)))
+    cover = np.empty((len(rows), len(dates), len(chances)))
+    fill = np.empty((len(rows), len(dates), len(rates)))
     for t, day in enumerate(first):
         for low in range(0, len(rows), BLOCK):
             some = slice(low, min(low + BLOCK, len(rows)))
             drawn = slice(low * DRAWS, some.stop * DRAWS)
             expected = truth.expected[rows[some], day : day + ahead].repeat(DRAWS, axis=0)
-            sums = np.cumsum(redraw(rng, kind[drawn], category[drawn], expected), axis=1)
-            over = sums[np.arange(len(sums)), last[some].ravel()].reshape(-1, DRAWS)
-            out[some, t] = np.quantile(over, settings, axis=1, method="inverted_cdf").T
-    return out
+            demand = redraw(rng, kind[drawn], category[drawn], expected)
+            sums = np.cumsum(np.pad(demand, ((0, 0), (1, 0))), axis=1)
+            each = np.arange(len(sums))
+            before, over = (sums[each, steps[some].ravel()].reshape(-1, DRAWS) for steps in (lead, last))
+            cover[some, t] = np.quantile(over, chances, axis=1, method="inverted_cdf").T
+            fill[some, t] = _fill_levels(before, over, rates)
+    return cover, fill
+
+
+def _fill_levels(before: np.ndarray, over: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """(series, rates) least whole units of each fill rate: one less what falls short after the review, but
+    not before it, over what the review brings.
+
+    before, over: (series, draws) units over the lead time, and over lead time and review
+    """
+    asked = (over - before).mean(axis=1, keepdims=True)
+    low = np.zeros((len(over), len(rates)))
+    high = np.repeat(over.max(axis=1, keepdims=True), len(rates), axis=1)
+    while (high > low).any():
+        middle = np.floor((low + high) / 2)
+        short = [
+            np.maximum(sums[:, :, None] - middle[:, None, :], 0.0).mean(axis=1) for sums in (over, before)
+        ]
+        enough = short[0] - short[1] <= (1.0 - rates) * asked
+        low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
+    return high

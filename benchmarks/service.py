@@ -84,7 +84,7 @@ class Service:
     curves: exchange of stock for service by ours and the classic rules, in the world of `replay`
     fills: the levels of fill-rate targets, replayed in the same world
     less: both at FILLS with a unit less everywhere: whole units cannot hit what lies between
-    known: for one who knew the true distributions of demand and lead time
+    known: both kinds for one who knew the true distributions of demand and lead time
     """
 
     keys: pd.DataFrame
@@ -97,7 +97,7 @@ class Service:
     curves: list[Curve]
     fills: Curve
     less: tuple[Curve, Curve]
-    known: Curve
+    known: tuple[Curve, Curve]
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def measure(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, th
     replay, in_store = _replays(worlds, levels)
     curves, fills, less = _curves(worlds, evenings, rows)
     at = _rows(retailer.truth.keys, keys), dates
-    true = known_levels(retailer.truth, at, (pmfs, review), SETTINGS, seed)
+    true = known_levels(retailer.truth, at, (pmfs, review), (SETTINGS, FILLS), seed)
     return Service(
         keys,
         covered=np.stack(inside, axis=1),
@@ -158,7 +158,7 @@ def measure(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, th
         curves=curves,
         fills=fills,
         less=less,
-        known=_known(worlds, true),
+        known=(_known(worlds, SETTINGS, true[0]), _known(worlds, FILLS, true[1])),
     )
 
 
@@ -222,10 +222,10 @@ def _curves(
     return curves, at_targets(filled, round_up), less
 
 
-def _known(worlds: _Worlds, levels: np.ndarray) -> Curve:
-    whole = [_from_before(levels[:, :, k]) for k in range(len(SETTINGS))]
+def _known(worlds: _Worlds, settings: np.ndarray, levels: np.ndarray) -> Curve:
+    whole = [_from_before(levels[:, :, k]) for k in range(len(settings))]
     played = tuple(replay_thresholds(worlds.demand, level, level, **worlds.plain) for level in whole)
-    return Curve("the truth known", SETTINGS, played)
+    return Curve("the truth known", settings, played)
 
 
 def _panel(warehouse: Warehouse, date: pd.Timestamp) -> Panel:
@@ -379,7 +379,7 @@ def pooled(services: list[Service]) -> Service:
         curves=[curve(list(several)) for several in zip(*[s.curves for s in services], strict=True)],
         fills=curve([s.fills for s in services]),
         less=(curve([s.less[0] for s in services]), curve([s.less[1] for s in services])),
-        known=curve([s.known for s in services]),
+        known=(curve([s.known[0] for s in services]), curve([s.known[1] for s in services])),
     )
 
 
@@ -387,22 +387,23 @@ def achieved(service: Service) -> pd.DataFrame:
     """Cycle service and fill rate reached at each target, over all series and by group, with their errors.
 
     error: standard error of the ratio over items; passes: within BAND of the target; unit_less: what a unit
-    less everywhere would have reached; truth_known: what one reaches who knew the truth, at cycle service
+    less everywhere would have reached; truth_known: what one reaches who knew the truth
     """
     groups = {"all": pd.Series("all", index=service.keys.index)}
     groups |= {name: service.keys[name] for name in ("volume", "supplier_kind")}
     item = pd.factorize(service.keys["sku"])[0]
     rows = []
-    plays = (service.curves[0], service.less[0], service.known), (service.fills, service.less[1], None)
+    ours = service.curves[0], service.fills
+    plays = zip(ours, service.less, service.known, strict=True)
     for counted, curves in zip((CYCLES, UNITS), plays, strict=True):
-        at, below, known = (dict(zip(c.settings, c.replays, strict=True)) if c else {} for c in curves)
+        at, below, known = (dict(zip(c.settings, c.replays, strict=True)) for c in curves)
         for name, labels in groups.items():
             for label in pd.unique(labels):
                 member = (labels == label).to_numpy()
                 for target in FILLS:
                     got, error = _reached(at[target], counted, member, item)
                     lower, _ = _reached(below[target], counted, member, item)
-                    best = _reached(known[target], counted, member, item)[0] if known else np.nan
+                    best, _ = _reached(known[target], counted, member, item)
                     measure = "cycle_service" if counted == CYCLES else "fill_rate"
                     near = abs(got - target) <= BAND
                     rows.append((measure, name, label, target, got, error, lower, best, near))
@@ -428,13 +429,12 @@ def verdicts(service: Service, saved: pd.DataFrame) -> list[str]:
     lines = []
     for row in table[table["by"] != "all"].itertuples():
         word = "alpha" if row.measure == "cycle_service" else "beta"
-        known = "" if np.isnan(row.truth_known) else f", the truth known {row.truth_known:.3f}"
         lines.append(
             f"{word} {row.target:.2f} {row.by.replace('supplier_kind', 'supplier')} {row.group}: "
-            f"{row.achieved:.3f} ± {row.error:.3f} (a unit less {row.unit_less:.3f}{known}), "
-            f"asked {row.target:.2f} ± {BAND}: {'pass' if row.passes else 'FAIL'}"
+            f"{row.achieved:.3f} ± {row.error:.3f} (a unit less {row.unit_less:.3f}, the truth known "
+            f"{row.truth_known:.3f}), asked {row.target:.2f} ± {BAND}: {'pass' if row.passes else 'FAIL'}"
         )
-    best = savings(replace(service, curves=[service.known, *service.curves[1:]]))
+    best = savings(replace(service, curves=[service.known[0], *service.curves[1:]]))
     best = best.set_index(["policy", "setting"])["saving"]
     for row in saved[saved["setting"].isin(FILLS) & saved["policy"].isin(list(LESS))].itertuples():
         asked = LESS[row.policy]
