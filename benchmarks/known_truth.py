@@ -1,7 +1,8 @@
 """Levels for one who knew the truth of the simulated retailer: what no forecast can be expected to beat.
 
 It owns the draw: demand as it might have come, weather and shocks unknown, over the true random lead time and
-the review after it. The levels of least stock follow: quantiles for cycle service, and the level of a fill rate.
+the review after it. From it follow the levels of least stock: for cycle service quantiles, for fill rates the
+levels that reach them.
 """
 
 import numpy as np
