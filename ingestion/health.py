@@ -156,8 +156,11 @@ def freshness(warehouse: Warehouse, as_of: pd.Timestamp | None, period: Period) 
         span = holding.span()
         if span is not None:
             # What is dated later says nothing about how fresh the source was then.
-            known = as_of is None or span[1] <= period.end(as_of)
-            last = span[1] if known or as_of is None else warehouse.last_recorded(holding, as_of)
+            if as_of is None:
+                last = warehouse.last_reached(holding)
+            else:
+                known = span[1] <= period.end(as_of)
+                last = span[1] if known else warehouse.last_recorded(holding, as_of)
             if last is not None:
                 rows.append((holding.name, holding.table, last))
     frame = pd.DataFrame(rows, columns=["source", "table", "last"])

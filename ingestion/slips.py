@@ -43,7 +43,9 @@ def _strays(table: str, rows: pd.Series) -> Iterator[Finding]:
     share = rows.to_numpy().cumsum() / rows.sum()
     far = np.flatnonzero(np.diff(dates.to_numpy()) > np.timedelta64(APART, "D"))
     early, late = far[share[far] < FEW], far[share[far] > 1 - FEW]
-    remedy = "correct the year if it is mistyped: the last date of demand is the as-of date of all figures"
+    remedy = (
+        "correct the year if it is mistyped: figures are as of the last date of demand, unless in the future"
+    )
     if len(early):
         last = int(early[-1])
         count = int(rows.iloc[: last + 1].sum())

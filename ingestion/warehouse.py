@@ -99,8 +99,25 @@ class Warehouse:
         return self._span()[0]
 
     def last_date(self) -> pd.Timestamp:
-        """Last date of demand: the as-of date where none is given."""
-        return self._span()[1]
+        """Last date of demand: the as-of date where none is given.
+
+        Of dates that lie in the future only where all do: a mistyped year must not move the day.
+        """
+        lasts = [self.last_reached(holding) for holding in self.manifest.of("demand")]
+        known = [last for last in lasts if last is not None]
+        reached = [last for last in known if last <= self._reached()]
+        return max(reached or known) if known else self._span()[1]
+
+    def last_reached(self, holding: Holding) -> pd.Timestamp | None:
+        """Last date of a source's rows that is not in the future; its last where all are, None without."""
+        span = holding.span()
+        if span is None or span[1] <= self._reached():
+            return None if span is None else span[1]
+        return self.last_recorded(holding, self._reached()) or span[1]
+
+    def _reached(self) -> pd.Timestamp:
+        """End of the period that it is by now anywhere on earth."""
+        return self.manifest.period.end(pd.Timestamp.now().normalize() + pd.Timedelta(days=1))
 
     def _span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
         spans = [span for holding in self.manifest.of("demand") if (span := holding.span()) is not None]

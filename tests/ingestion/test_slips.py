@@ -86,6 +86,19 @@ def test_a_mistyped_year_is_told(tmp_path: Path) -> None:
     assert "others end on 2024-05-29" in findings(report)["stray_dates"]
 
 
+def test_a_year_mistyped_into_the_future_does_not_move_the_day(tmp_path: Path) -> None:
+    stock = "sku,location,as_of,on_hand\nA,x,2024-05-29,7\n"
+    report = loaded(tmp_path, demand=f"{HEADER}{SALES}A,x,2062-01-05,3\n", stock=stock)
+    assert Warehouse(tmp_path / "workspace").last_date() == pd.Timestamp("2024-05-29")
+    assert {"stray_dates", "stale"} & findings(report).keys() == {"stray_dates"}
+
+
+def test_a_history_that_lies_in_the_future_as_a_whole_is_taken_as_it_is(tmp_path: Path) -> None:
+    report = loaded(tmp_path, demand=HEADER + SALES.replace("2024-", "2064-"))
+    assert Warehouse(tmp_path / "workspace").last_date() == pd.Timestamp("2064-05-29")
+    assert "stray_dates" not in findings(report)
+
+
 def test_a_new_year_after_a_closed_season_is_no_slip(tmp_path: Path) -> None:
     later = SALES.replace("2024-", "2025-").replace("2025-02-29", "2025-06-30")
     assert "stray_dates" not in findings(loaded(tmp_path, demand=HEADER + SALES + later))
