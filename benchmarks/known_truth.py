@@ -1,8 +1,8 @@
-"""Levels for one who knew the truth of the simulated retailer: what no forecast can be expected to beat.
+"""Levels for one who knew the true distributions of the simulated retailer: a measure of what is left to win.
 
-It owns the draw: demand as it might have come, weather and shocks unknown, over the true random lead time and
-the review after it. From it follow the levels of least stock: for cycle service quantiles, for fill rates the
-levels that reach them.
+It owns the draw: demand as it might have come, over the true random lead time and the review after it.
+Weather and shocks are drawn anew; those of today, which last for days, are not known either. From the draws
+follow the levels of least stock: for cycle service quantiles, for fill rates the levels that reach them.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from ingestion.retailer import Truth
 from ingestion.retailer_demand import redraw
+from optimization.replay import sample_lead_times
 
 DRAWS = 200
 BLOCK = 50  # series drawn at once
@@ -32,9 +33,7 @@ def known_levels(
     rng = np.random.default_rng(seed)
     ahead = pmfs.shape[1] + int(review.max())
     first = np.searchsorted(truth.dates, dates) + 1
-    reach = np.cumsum(pmfs / pmfs.sum(axis=1, keepdims=True), axis=1)
-    chance = rng.random((len(rows), DRAWS, 1))
-    lead = (chance > reach[:, None, :]).sum(axis=2)
+    lead = sample_lead_times(pmfs, DRAWS, rng)
     last = lead + review[:, None]
     kind, category = (truth.keys[name].to_numpy()[rows].repeat(DRAWS) for name in ("kind", "category"))
     cover = np.empty((len(rows), len(dates), len(chances)))

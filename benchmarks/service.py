@@ -12,8 +12,8 @@ cycles     the share of replenishment cycles without a stockout when the thresho
            which a store lives. Beside it fill rate, stock and turns.
 
 The same evenings give the exchange of stock for service: ours at several targets against King's formula,
-z·σ·√L and one fixed cover a class of items, at equal service, in the world of single units. Beside them what
-one reaches who knows the true distributions (`known_truth.py`): no forecast can be expected to do better.
+z·σ·√L and one fixed cover a class of items, at equal service, in the world of single units. `known_truth.py`
+gives what one reaches who knows the true distributions: no forecast can be expected to do much better.
 
 Beside them, what may be at fault: the coverage of the forecast's own sums, its bias, and how far learned lead
 times are from the true ones. Each verdict stands beside the standard error of its figure, taken over items,
@@ -96,8 +96,8 @@ class Service:
     lead_times: pd.DataFrame
     curves: list[Curve]
     fills: Curve
-    less: tuple[Curve, Curve]
-    known: tuple[Curve, Curve]
+    less: list[Curve]
+    known: list[Curve]
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def measure(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, th
         curves=curves,
         fills=fills,
         less=less,
-        known=(_known(worlds, SETTINGS, true[0]), _known(worlds, FILLS, true[1])),
+        known=[_curve("the truth known", worlds, x, y) for x, y in zip((SETTINGS, FILLS), true, strict=True)],
     )
 
 
@@ -198,34 +198,41 @@ def _from_before(levels: np.ndarray) -> np.ndarray:
 
 def _curves(
     worlds: _Worlds, evenings: list[Day], rows: list[np.ndarray]
-) -> tuple[list[Curve], Curve, tuple[Curve, Curve]]:
+) -> tuple[list[Curve], Curve, list[Curve]]:
     """Ours first, then the classic rules; ours at fill rates; ours with a unit less, of both kinds."""
 
     def stack(what: Callable[[Day], np.ndarray]) -> np.ndarray:
         return np.stack([what(day)[row] for day, row in zip(evenings, rows, strict=True)], axis=1)
 
-    def play(level: np.ndarray, rounded: Callable[[np.ndarray, bool], np.ndarray] = in_units) -> Replay:
-        whole = rounded(np.maximum(_from_before(level), 0.0), True)
-        return replay_thresholds(worlds.demand, whole, whole, **worlds.plain)
-
     ours, filled = stack(lambda day: day.levels), stack(lambda day: day.fills)
     facts = Facts(*(stack(lambda day, k=k: day.facts[k][:, 0]) for k in range(4)))
     rules = (("King", king, WIDER), ("z·σ·√L", root_of_time, WIDER), ("fixed cover", fixed_cover, COVERS))
-    curves = [Curve("forestock", SETTINGS, tuple(play(ours[:, :, k]) for k in range(len(SETTINGS))))]
-    curves += [Curve(name, at, tuple(play(rule(facts, x)) for x in at)) for name, rule, at in rules]
+    curves = [_curve("forestock", worlds, SETTINGS, ours)]
+    curves += [_curve(n, worlds, at, np.stack([rule(facts, x) for x in at], axis=2)) for n, rule, at in rules]
+    less = ours[:, :, np.searchsorted(SETTINGS, FILLS)] - 1.0, filled - 1.0
+    return (
+        curves,
+        _curve("forestock", worlds, FILLS, filled, round_up),
+        [
+            _curve("a unit less", worlds, FILLS, less[0]),
+            _curve("a unit less", worlds, FILLS, less[1], round_up),
+        ],
+    )
 
-    def at_targets(level: np.ndarray, rounded: Callable[[np.ndarray, bool], np.ndarray] = in_units) -> Curve:
-        return Curve("forestock", FILLS, tuple(play(level[:, :, k], rounded) for k in range(len(FILLS))))
 
-    cycle = ours[:, :, np.searchsorted(SETTINGS, FILLS)]
-    less = at_targets(cycle - 1.0), at_targets(filled - 1.0, round_up)
-    return curves, at_targets(filled, round_up), less
-
-
-def _known(worlds: _Worlds, settings: np.ndarray, levels: np.ndarray) -> Curve:
-    whole = [_from_before(levels[:, :, k]) for k in range(len(settings))]
-    played = tuple(replay_thresholds(worlds.demand, level, level, **worlds.plain) for level in whole)
-    return Curve("the truth known", settings, played)
+def _curve(
+    name: str,
+    worlds: _Worlds,
+    settings: np.ndarray,
+    levels: np.ndarray,
+    rounded: Callable[[np.ndarray, bool], np.ndarray] = in_units,
+) -> Curve:
+    """Levels (n, T, settings) played in the world of single units."""
+    replays = []
+    for k in range(len(settings)):
+        whole = rounded(np.maximum(_from_before(levels[:, :, k]), 0.0), True)
+        replays.append(replay_thresholds(worlds.demand, whole, whole, **worlds.plain))
+    return Curve(name, settings, tuple(replays))
 
 
 def _panel(warehouse: Warehouse, date: pd.Timestamp) -> Panel:
@@ -360,6 +367,9 @@ def pooled(services: list[Service]) -> Service:
         }
         return replace(replays[0], **arrays)
 
+    def each(parts: list[list[Curve]]) -> list[Curve]:
+        return [curve(list(several)) for several in zip(*parts, strict=True)]
+
     def curve(curves: list[Curve]) -> Curve:
         return replace(
             curves[0],
@@ -376,10 +386,10 @@ def pooled(services: list[Service]) -> Service:
         .mean(),
         bias=float(np.mean([s.bias for s in services])),
         lead_times=pd.concat([s.lead_times for s in services]).groupby("supplier", as_index=False).mean(),
-        curves=[curve(list(several)) for several in zip(*[s.curves for s in services], strict=True)],
+        curves=each([s.curves for s in services]),
         fills=curve([s.fills for s in services]),
-        less=(curve([s.less[0] for s in services]), curve([s.less[1] for s in services])),
-        known=(curve([s.known[0] for s in services]), curve([s.known[1] for s in services])),
+        less=each([s.less for s in services]),
+        known=each([s.known for s in services]),
     )
 
 

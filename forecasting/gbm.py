@@ -71,17 +71,14 @@ class Gbm:
         with ThreadPoolExecutor(max(threads, 1)) as pool:
             begun = pool.map(begin, range(self.bags))
             # What follows from a mean joins the queue as soon as that is there: no core waits for another.
-            rest = [(one, {key: pool.submit(self._follow, one, key) for key in self._keys}) for one in begun]
+            queued = [
+                (one, {key: pool.submit(*job) for key, job in self._rest(one).items()}) for one in begun
+            ]
             bags = [
-                Boosters(one.step, {"mean": one.mean} | {key: found.result() for key, found in more.items()})
-                for one, more in rest
+                Boosters(one.step, {"mean": one.mean} | {key: job.result() for key, job in jobs.items()})
+                for one, jobs in queued
             ]
         return FittedGbm(self.name, tuple(bags), np.array(self.levels), covariates, about)
-
-    @property
-    def _keys(self) -> tuple[str, ...]:
-        """Boosters that follow from the mean."""
-        return (*(f"q{level}" for level in self.levels), "spread")
 
     def _begin(self, panel: Panel, horizon: int, covariates: tuple[str, ...], seed: int) -> "_Begun":
         """A sample of its own, the base where it is learned, and the mean of the sums as a multiple of it."""
@@ -114,18 +111,28 @@ class Gbm:
         targets = target / lift, np.abs(target - said) / lift, weight
         return _Begun(step, mean, table[:, unplanned], fewer, targets, seed)
 
-    def _follow(self, begun: "_Begun", key: str) -> lightgbm.Booster:
-        """A quantile or the spread as a multiple of the base with what the mean expects of the series' own
-        promotions, which they do not see.
+    def _rest(self, begun: "_Begun") -> dict[str, tuple[Any, ...]]:
+        """Quantiles and spread as multiples of the base with what the mean expects of the series' own
+        promotions, which they do not see: of each the function that fits it and its arguments.
         """
-        ratio, off, weight = begun.targets
-        if key == "spread":
-            more: dict[str, Any] = {"objective": "tweedie", "tweedie_variance_power": 1.5}
-            target, trees = off, self.trees // 2
-        else:
-            more = {"objective": "quantile", "alpha": float(key[1:])}
-            target, trees = ratio, self.trees
-        data = _dataset(begun.table, target, weight, begun.names)
+        ratio, off, _ = begun.targets
+        spread = {"objective": "tweedie", "tweedie_variance_power": 1.5}
+        jobs: dict[str, tuple[Any, ...]] = {
+            f"q{level}": (
+                self._fit_narrow,
+                begun,
+                {"objective": "quantile", "alpha": level},
+                ratio,
+                self.trees,
+            )
+            for level in self.levels
+        }
+        return jobs | {"spread": (self._fit_narrow, begun, spread, off, self.trees // 2)}
+
+    def _fit_narrow(
+        self, begun: "_Begun", more: dict[str, Any], target: np.ndarray, trees: int
+    ) -> lightgbm.Booster:
+        data = _dataset(begun.table, target, begun.targets[2], begun.names)
         return lightgbm.train(self._common(len(target), begun.seed) | more, data, trees)
 
     def _fit_steps(

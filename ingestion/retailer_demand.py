@@ -197,7 +197,9 @@ def _holidays(dates: pd.DatetimeIndex) -> tuple[np.ndarray, ...]:
 
 def _draw_weather(rng: np.random.Generator, stores: int, dates: pd.DatetimeIndex) -> np.ndarray:
     """(stores, days) temperature: one season for all, one spell of weather for all, a little of each."""
-    spell = lfilter([1], [1, -0.8], rng.normal(0, 1.8, len(dates) + 50))[50:]
+    spread, memory = SPELL
+    noise = rng.normal(0, spread * np.sqrt(1 - memory**2), len(dates) + 50)
+    spell = lfilter([1], [1, -memory], noise)[50:]
     local = rng.normal(0, LOCAL, (stores, len(dates)))
     return np.round(_normal_temperature(dates) + spell + local, 1)
 

@@ -103,10 +103,11 @@ class Warehouse:
 
         Of dates that lie in the future only where all do: a mistyped year must not move the day.
         """
+        latest = self._span()[1]
+        if latest <= self._reached():
+            return latest
         lasts = [self.last_reached(holding) for holding in self.manifest.of("demand")]
-        known = [last for last in lasts if last is not None]
-        reached = [last for last in known if last <= self._reached()]
-        return max(reached or known) if known else self._span()[1]
+        return max((day for day in lasts if day is not None and day <= self._reached()), default=latest)
 
     def last_reached(self, holding: Holding) -> pd.Timestamp | None:
         """Last date of a source's rows that is not in the future; its last where all are, None without."""
