@@ -46,7 +46,7 @@ def _courses(panel: Panel, origin: int) -> np.ndarray:
     out = np.full((3, len(groups), int(groups.max(initial=0)) + 1, width), np.nan)
     at = (origin, span, OBSERVED[name], pool_at(panel, origin).uplift)
     _peers(arrays_of(panel), groups, np.flatnonzero(members_of(panel)), at, out)
-    _seasons(out[0], span, smooth.YEAR[name], smooth.BLOCK[name], out[2])
+    _seasons(out[0], span, smooth.YEAR_LENGTH[name], smooth.BLOCK[name], out[2])
     return out
 
 

@@ -7,7 +7,7 @@ waves fitted to every week tell less of either.
 import numpy as np
 from numba import njit
 
-YEAR = {"day": 365.25, "week": 365.25 / 7, "month": 12.0}  # periods from one season to the next
+YEAR_LENGTH = {"day": 365.25, "week": 365.25 / 7, "month": 12.0}  # periods from one season to the next
 BLOCK = {"day": 7, "week": 1, "month": 1}  # periods that are one observation
 LEAST = 1.0  # years of observations that waves are fitted to
 WAVES = 3  # from one a year on
@@ -21,7 +21,7 @@ def smooth_season(course: np.ndarray, span: int, year: float, block: int) -> np.
     """(T,) season of every period, a multiple, without trend; NaN where too little was seen.
 
     course: (T,) demand of the group, NaN unknown, of which the first `span` periods are looked at
-    year, block: as YEAR and BLOCK
+    year, block: as YEAR_LENGTH and BLOCK
     """
     width, seen = 2 + 2 * WAVES, 0
     left, right, row = np.zeros((width, width)), np.zeros(width), np.empty(width)

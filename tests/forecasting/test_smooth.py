@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from forecasting.smooth import BLOCK, YEAR, smooth_season
+from forecasting.smooth import BLOCK, YEAR_LENGTH, smooth_season
 
 T = np.arange(900)
 
 
 def season(height: float) -> np.ndarray:
-    return np.exp(height * np.cos(2 * np.pi * T / YEAR["day"]))
+    return np.exp(height * np.cos(2 * np.pi * T / YEAR_LENGTH["day"]))
 
 
 def fitted(course: np.ndarray, span: int = 800) -> np.ndarray:
     course = course.copy()
     course[span:] = 999.0  # what comes is not looked at
-    return smooth_season(course, span, YEAR["day"], BLOCK["day"])
+    return smooth_season(course, span, YEAR_LENGTH["day"], BLOCK["day"])
 
 
 def test_a_wave_is_found_with_its_height_drawn_in_a_little():
@@ -46,10 +46,10 @@ def test_gaps_are_passed_over():
 
 @pytest.mark.parametrize("name", ["day", "week", "month"])
 def test_less_than_a_year_tells_no_season(name):
-    year = int(YEAR[name])
+    year = int(YEAR_LENGTH[name])
     course = np.ones(year + year // 4)
     short, long = (
-        smooth_season(course, n, YEAR[name], BLOCK[name]) for n in (year - BLOCK[name], len(course))
+        smooth_season(course, n, YEAR_LENGTH[name], BLOCK[name]) for n in (year - BLOCK[name], len(course))
     )
     assert np.isnan(short).all()
     np.testing.assert_allclose(long, 1.0)
