@@ -27,16 +27,34 @@ from forecasting.samples import MOST_OFF, ahead_of, targets_of, training_pairs
 from forecasting.steps import build_steps
 from ingestion.errors import Problem
 
-CELLS = 120_000  # most single periods that the model of steps learns from
-# A period counts for the power of what is expected of it, over the average of its window: 1 were right for
-# the noise of counts, 2 for squared errors in units. Measured: the errors of promoted days are 2.5 % smaller.
-WORTH = 1.5
 LEAST = 200  # rows to learn from
 BLOCK = 4000  # pairs whose steps are laid out at once: memory is bounded by it
 BINS = 255
 STEP_SIGNS = {"planned": 1, "lift": 1}
 SUM_SIGNS = dict.fromkeys(features.PROMOTED, 1) | {"until_promotion": -1}
 Base = Literal["structure", "steps"]
+
+
+class StepFit(NamedTuple):
+    """How the model of single periods is fitted, beside the boosters of the sums.
+
+    cells: most periods that it learns from
+    worth: a period counts for this power of what is expected of it, over the average of its window: 1 were
+        right for the noise of counts, 2 for squared errors in units
+    leaves, trees, rate: multiples of the boosters' own
+    """
+
+    cells: int
+    worth: float
+    leaves: int
+    trees: float
+    rate: float
+
+
+# Days hold weekdays and runs of promotions to tell apart: fits twice as fine make promoted days 1 % more
+# accurate. On weeks they follow noise: sums come out 2 % too low.
+FINER, PLAIN = StepFit(240_000, 2.0, 4, 2.25, 2 / 3), StepFit(120_000, 1.5, 2, 1.5, 1.0)
+STEP_FITS = {"day": FINER, "week": PLAIN, "month": PLAIN}
 
 
 @dataclass(frozen=True)
@@ -139,9 +157,9 @@ class Gbm:
         self, panel: Panel, pairs: tuple[np.ndarray, np.ndarray], horizon: int, rng: np.random.Generator
     ) -> lightgbm.Booster:
         """Demand of a single period as a multiple of its structural expectation."""
-        covariates = covariates_for(panel)
+        covariates, way = covariates_for(panel), STEP_FITS[panel.period.name]
         tables, targets, worths = [], [], []
-        share = CELLS / max(len(pairs[0]) * horizon, 1)
+        share = way.cells / max(len(pairs[0]) * horizon, 1)
         for part in np.array_split(np.argsort(pairs[1], kind="stable"), max(-(-len(pairs[0]) // BLOCK), 1)):
             series, at = pairs[0][part], pairs[1][part]
             built = build_steps(panel, series, at, horizon, covariates)
@@ -150,7 +168,7 @@ class Gbm:
             tables.append(built.features[used])
             targets.append(actual[used] / built.expected[used])
             usual = built.expected.mean(axis=1, keepdims=True)
-            worths.append(((built.expected / np.maximum(usual, 1e-9)) ** WORTH)[used])
+            worths.append(((built.expected / np.maximum(usual, 1e-9)) ** way.worth)[used])
         names = (*steps.NAMES, *columns_of(covariates))
         target = np.minimum(np.concatenate([np.empty(0), *targets]), MOST_OFF)
         if len(target) < LEAST:
@@ -161,12 +179,13 @@ class Gbm:
         more = {
             "objective": "tweedie",
             "tweedie_variance_power": 1.5,  # a wild day must not outvote the others of its kind
-            "num_leaves": 2 * self.leaves - 1,
+            "num_leaves": way.leaves * self.leaves - 1,
+            "learning_rate": way.rate * self.rate,
             "feature_fraction": 0.5,
             "monotone_constraints": [STEP_SIGNS.get(name, 0) for name in names],
         }
         data = _dataset(np.concatenate(tables), target, np.concatenate(worths), names)
-        return lightgbm.train(self._common(len(target), 0) | more, data, self.trees * 3 // 2)
+        return lightgbm.train(self._common(len(target), 0) | more, data, int(way.trees * self.trees))
 
     def _common(self, rows: int, seed: int) -> dict[str, Any]:
         return {
