@@ -15,6 +15,7 @@ from forecasting.alike import YEAR
 from forecasting.arrays import Arrays, arrays_of, mean_of
 from forecasting.covariates import around
 from forecasting.history import LAGS, WINDOWS, Summary, summarise
+from forecasting.lifts import lift_of, trusted_lift
 from forecasting.membership import GROUPINGS, groups_of, members_of
 from forecasting.occasions import lifts_at, names_of
 from forecasting.panel import Panel
@@ -39,9 +40,6 @@ _B4 = _B3 + len(DAYS)
 PEAK = 8.0  # most that the structural expectation takes a season for, and least, its inverse
 MOST = 20.0  # ratios are cut here: a series that had all but stopped tells nothing by a ratio of a thousand
 FRESH = 3  # first periods of a promotion, when customers hurry
-# The structural expectation trusts half of the uplift that was estimated for a series: what is more, the
-# model learns, and may then be told never to expect less of a deeper promotion.
-TRUSTED = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Rows:
     horizons: (g,) periods, ascending
     features: (m, g, len(NAMES) + 2 per covariate) float32
     path: (m, H) structural expectation of the sums over 1 … H periods, units; H is the last horizon
-    course: (m, H) the same with the whole uplift of promotions: how the sums are thought to grow
+    course: (m, H) the same with the whole lift of promotions: how the sums are thought to grow
     plain: (m, g) expectation of the sum without any promotion, units
     """
 
@@ -92,7 +90,8 @@ class Base(NamedTuple):
 
     level: np.ndarray
     profile: np.ndarray
-    uplift: np.ndarray
+    slope: np.ndarray
+    depth: np.ndarray
     size: np.ndarray
 
 
@@ -141,7 +140,7 @@ def build_rows(
     if covariates:
         features[:, :, len(NAMES) :] = around(panel, covariates, (series, origin), horizons, window=True)
     out = _Out(features[:, :, len(LAGS) : len(NAMES)], path, course, np.zeros(shape))
-    base = Base(summary.level, summary.profile, summary.uplift, summary.size)
+    base = Base(summary.level, summary.profile, summary.slope, summary.depth, summary.size)
     arrays = arrays_of(panel)
     for ask, common in asked(panel, series, origin, horizons):
         _fill(arrays, common, ask, base, out)
@@ -182,7 +181,7 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: _Out) -> No
     for k in range(len(ask.series)):
         i, r = ask.series[k], ask.row[k]
         planned = planned_of(arrays, i, ask.origin, ask.horizons[-1])
-        course = own_course(arrays, ask, i, base.uplift[r])
+        course = own_course(arrays, ask, i, base.slope[r])
         season = seasons_ahead(arrays, common, ask, i, course, ratios)[:, 2]
         rows = out.features[r]
         _demand_ahead(arrays, ask, base, (i, r), (planned, season), out)
@@ -257,11 +256,14 @@ def group_seasons(arrays: Arrays, common: Common, ask: Ask) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def own_course(arrays: Arrays, ask: Ask, i: int, uplift: float) -> Course:
+def own_course(arrays: Arrays, ask: Ask, i: int, slope: float) -> Course:
     """What the seasons of a series are told from."""
     like, week = arrays.like[arrays.country[i]], ask.lengths[3]
     demand, promotion = arrays.quantity[i, : ask.origin + 1], arrays.promotion[i, : ask.origin + 1]
-    return course_of(demand, 1.0 + uplift * promotion, like, ask.memory, week)
+    usual = np.ones(len(promotion))
+    for t in range(len(promotion)):
+        usual[t] = lift_of(slope, promotion[t])
+    return course_of(demand, usual, like, ask.memory, week)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -298,19 +300,19 @@ def _demand_ahead(
     """
     (i, r), at = pair, ask.origin
     planned, season = ahead
-    demand, week, uplift = arrays.quantity[i], base.profile[r], base.uplift[r]
+    demand, week, slope = arrays.quantity[i], base.profile[r], base.slope[r]
     level, size = base.level[r], base.size[r]
     plain, path, course, back_total, back_weight, j = 0.0, 0.0, 0.0, 0.0, 0.0, 0
     for h in range(1, ask.horizons[-1] + 1):
         back = at + 1 - h
         usual = week[arrays.phase[at + h]] * season[h - 1]
         plain += usual
-        path += usual * (1.0 + TRUSTED * uplift * planned[h - 1])
-        course += usual * (1.0 + uplift * planned[h - 1])
+        path += usual * trusted_lift(slope, planned[h - 1], base.depth[r])
+        course += usual * lift_of(slope, planned[h - 1])
         out.path[r, h - 1], out.course[r, h - 1] = level * path, level * course
         if back >= 0 and np.isfinite(demand[back]):
             back_total += demand[back]
-            back_weight += week[arrays.phase[back]] * (1.0 + uplift * arrays.promotion[i, back])
+            back_weight += week[arrays.phase[back]] * lift_of(slope, arrays.promotion[i, back])
         if h == ask.horizons[j]:
             f = out.features[r, j]
             f[0], f[1], f[2] = h, plain / h, level * plain / size if size > 0.0 else np.nan

@@ -21,7 +21,7 @@ from forecasting.structure import (
     level_of,
     moments_of,
     pool_at,
-    uplift_of,
+    slope_of,
     weekdays_of,
 )
 
@@ -35,7 +35,7 @@ RATES = 7
 LAGS = (
     *(f"rate_{k}" for k in range(RATES)),
     *("zero_share", "zero_share_recent", "since_sale", "interval", "cv", "cv_recent", "clumping", "biggest"),
-    *("observed", "age", "in_stock_recent", "uplift", "promotion_now", "promotion_week", "promotion_recent"),
+    *("observed", "age", "in_stock_recent", "slope", "promotion_now", "promotion_week", "promotion_recent"),
     *("since_promotion", "promotion_run", "size_cv"),
 )
 
@@ -47,7 +47,8 @@ class Summary:
     series, origin: (m,) which series, and the number of the last period known
     level: (m,) units per period on an ordinary day without promotion
     profile: (m, phases) weekday factors, mean 1
-    uplift: (m,) extra share of the level at promotion depth 1
+    slope: (m,) of the lifts of promotions, as `lifts.lift_of`
+    depth: (m,) mean depth of promotions of all series
     size: (m,) units of a period with any demand, on average
     rate, sd: (m,) mean and standard deviation of demand per period over the last year, units
     lags: (m, len(LAGS)) float32 features
@@ -57,7 +58,8 @@ class Summary:
     origin: np.ndarray
     level: np.ndarray
     profile: np.ndarray
-    uplift: np.ndarray
+    slope: np.ndarray
+    depth: np.ndarray
     size: np.ndarray
     rate: np.ndarray
     sd: np.ndarray
@@ -75,13 +77,13 @@ def summarise(panel: Panel, series: np.ndarray, origin: np.ndarray) -> Summary:
     name, m = panel.period.name, len(series)
     arrays, windows = arrays_of(panel), np.array(WINDOWS[name])
     weekdays, lags = np.ones((m, 7 if name == "day" else 1)), np.full((m, len(LAGS)), np.nan, np.float32)
-    out = _Out(np.zeros((m, 5)), weekdays, lags)
+    out = _Out(np.zeros((m, 6)), weekdays, lags)
     for at in np.unique(origin):
         rows = np.flatnonzero(origin == at)
         shared = pool_at(panel, int(at)), windows, MEMORY[name], moved_at(panel, int(at))[series[rows]]
         _summaries(arrays, np.stack([series[rows], rows]), int(at) + 1, shared, out)
-    level, uplift, size, rate, sd = out.numbers.T
-    return Summary(series, origin, level, out.profile, uplift, size, rate, sd, out.lags)
+    level, slope, depth, size, rate, sd = out.numbers.T
+    return Summary(series, origin, level, out.profile, slope, depth, size, rate, sd, out.lags)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -96,17 +98,17 @@ def _summaries(
         own = moments_of(past, pool)
         week, lags = out.profile[r], out.lags[r]
         weekdays_of(past, pool, own, week)
-        uplift = uplift_of(past, week, pool, own.cv)
-        level = level_of(past, week, uplift, (memory, moved[k]), own)
-        out.numbers[r] = np.array((level, uplift, own.size, own.rate, own.sd))
+        slope = slope_of(past, week, pool, own.cv)
+        level = level_of(past, week, slope, (memory, moved[k]), own)
+        out.numbers[r] = np.array((level, slope, pool.depth, own.size, own.rate, own.sd))
         for w in range(len(windows)):
-            lags[w] = explained(past, week, uplift, windows[w]) / level if level > 0.0 else np.nan
+            lags[w] = explained(past, week, slope, windows[w]) / level if level > 0.0 else np.nan
         _demand_lags(past, own, windows[3], lags[RATES:])
         _clumping(past, own, lags[RATES:])
         _promotion_lags(past.promotion, windows[0], windows[3], lags[RATES:])
         lags[RATES + 8] = own.periods
         lags[RATES + 9] = min(end - begin, 2 * windows[-1])
-        lags[RATES + 11] = uplift
+        lags[RATES + 11] = slope
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

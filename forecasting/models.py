@@ -143,7 +143,7 @@ def _read_fitted(folder: Path, parts: dict[str, Any]) -> Fitted:
                 Member(
                     _read_fitted(folder, one["model"]),
                     read_calibration(folder, one["calibration"]),
-                    np.array([one["weight"][name] for name in SEGMENTS]),
+                    *(np.array([one[key][name] for name in SEGMENTS]) for key in ("weight", "mean_weight")),
                 )
                 for one in parts["members"]
             )

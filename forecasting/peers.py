@@ -10,6 +10,7 @@ from numba import njit
 from forecasting import smooth
 from forecasting.alike import YEAR
 from forecasting.arrays import Arrays, arrays_of
+from forecasting.lifts import lift_of
 from forecasting.membership import groups_of, members_of
 from forecasting.panel import Panel
 from forecasting.smooth import smooth_season
@@ -44,7 +45,7 @@ def _courses(panel: Panel, origin: int) -> np.ndarray:
     groups, span, name = groups_of(panel), span_of(panel), panel.period.name
     width = span + panel.horizon + NEAR[name]
     out = np.full((3, len(groups), int(groups.max(initial=0)) + 1, width), np.nan)
-    at = (origin, span, OBSERVED[name], pool_at(panel, origin).uplift)
+    at = (origin, span, OBSERVED[name], pool_at(panel, origin).slope)
     _peers(arrays_of(panel), groups, np.flatnonzero(members_of(panel)), at, out)
     _seasons(out[0], span, smooth.YEAR_LENGTH[name], smooth.BLOCK[name], out[2])
     return out
@@ -124,9 +125,9 @@ def _course(
 ) -> None:
     """Of one series: demand as a multiple of its mean, NaN where not known, and whether promoted.
 
-    at: origin, span, periods before a mean is one, and the uplift at promotion depth 1 that is taken out
+    at: origin, span, periods before a mean is one, and the slope of the lifts that are taken out
     """
-    origin, span, least, uplift = at
+    origin, span, least, slope = at
     multiple[:], promoted[:] = np.nan, 0.0
     begin = origin + 1 - span
     demand, n, total = arrays.quantity[i], 0, 0.0
@@ -134,7 +135,7 @@ def _course(
         promoted[t - begin] = 1.0 if arrays.promotion[i, t] > 0.0 else 0.0
         if np.isfinite(demand[t]):
             n += 1
-            multiple[t - begin] = demand[t] / (1.0 + uplift * arrays.promotion[i, t])
+            multiple[t - begin] = demand[t] / lift_of(slope, arrays.promotion[i, t])
             total += multiple[t - begin]
     if n >= least and total > 0.0:
         for t in range(max(begin, 0), origin + 1):

@@ -14,7 +14,6 @@ from forecasting.arrays import Arrays, arrays_of, mean_of
 from forecasting.covariates import around
 from forecasting.features import (
     MOST,
-    TRUSTED,
     Ask,
     Base,
     Common,
@@ -25,6 +24,7 @@ from forecasting.features import (
     seasons_ahead,
 )
 from forecasting.history import LAGS, Summary, summarise
+from forecasting.lifts import lift_of, trusted_lift
 from forecasting.membership import GROUPINGS
 from forecasting.occasions import names_of
 from forecasting.panel import Panel
@@ -73,7 +73,7 @@ def build_steps(
     features = np.full((len(series), horizon, len(NAMES) + 2 * len(covariates)), np.nan, dtype=np.float32)
     features[:, :, : len(LAGS)] = summary.lags[:, None, :]
     expected = np.zeros((len(series), horizon))
-    base = Base(summary.level, summary.profile, summary.uplift, summary.size)
+    base = Base(summary.level, summary.profile, summary.slope, summary.depth, summary.size)
     arrays = arrays_of(panel)
     if covariates:
         features[:, :, len(NAMES) :] = around(panel, covariates, (series, origin), ahead, window=False)
@@ -93,7 +93,7 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: tuple[np.nd
         rows = features[r]
         _place(arrays, ask, base, (i, r), rows[:, :_B1])
         _promotion(arrays, ask, base, (i, r), planned, rows[:, _B1:_B2])
-        course = own_course(arrays, ask, i, base.uplift[r])
+        course = own_course(arrays, ask, i, base.slope[r])
         rows[:, _B2:_B3] = seasons_ahead(arrays, common, ask, i, course, ratios)
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
         for g in range(common.groups.shape[0]):
@@ -101,7 +101,7 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: tuple[np.nd
                 _others(common, g, i, planned, rows[:, _B4 + g])
         for h in range(len(ask.horizons)):
             usual = base.level[r] * rows[h, 1] * rows[h, _B2 + 2]
-            expected[r, h] = usual * (1.0 + TRUSTED * base.uplift[r] * planned[h])
+            expected[r, h] = usual * trusted_lift(base.slope[r], planned[h], base.depth[r])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -117,7 +117,7 @@ def _others(common: Common, k: int, i: int, planned: np.ndarray, out: np.ndarray
 def _place(arrays: Arrays, ask: Ask, base: Base, pair: tuple[int, int], features: np.ndarray) -> None:
     """The step, its weekday, and what that weekday did the last four and eight times it was seen."""
     (i, r), at = pair, ask.origin
-    demand, week, uplift, level = arrays.quantity[i], base.profile[r], base.uplift[r], base.level[r]
+    demand, week, slope, level = arrays.quantity[i], base.profile[r], base.slope[r], base.level[r]
     phases = len(week)
     same = np.full((phases, 2), np.nan)
     for p in range(phases):
@@ -126,7 +126,7 @@ def _place(arrays: Arrays, ask: Ask, base: Base, pair: tuple[int, int], features
             if arrays.phase[t] == p and np.isfinite(demand[t]) and n < 8:
                 n += 1
                 total += demand[t]
-                weight += 1.0 + uplift * arrays.promotion[i, t]
+                weight += lift_of(slope, arrays.promotion[i, t])
                 if n in (4, 8):
                     same[p, n // 8] = min(total / weight / level, MOST) if level > 0.0 else np.nan
     for h in range(len(ask.horizons)):
@@ -161,7 +161,7 @@ def _promotion(
         while left < LONG and t + left < len(flag) and flag[t + left] == flag[t]:
             left += 1
         f, sign = features[h], 1.0 if flag[t] > 0.0 else -1.0
-        f[0], f[1], f[2], f[3] = planned[h], 1.0 + base.uplift[r] * planned[h], sign * run, sign * left
+        f[0], f[1], f[2], f[3] = planned[h], lift_of(base.slope[r], planned[h]), sign * run, sign * left
         for k in range(3):
             f[4 + k] = flag[max(t - FLAGS[k], 0) : t].sum() / FLAGS[k]
         f[7], f[8] = promoted, plain

@@ -1,4 +1,4 @@
-"""Level, weekdays and uplift of one series, of which its structural expectation is made, compiled.
+"""Level, weekdays and promotions of one series, of which its structural expectation is made, compiled.
 
 It owns how each factor is estimated from what was observed up to an origin, and how it leans on all series
 where the own history says little.
@@ -11,6 +11,7 @@ from numba import njit
 
 from forecasting.alike import YEAR
 from forecasting.arrays import Arrays, Past, arrays_of, past_of
+from forecasting.lifts import DEPTHS, lift_of, mean_depth, place_of, slope_from
 from forecasting.membership import members_of
 from forecasting.panel import Panel
 
@@ -29,10 +30,13 @@ class Moments(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Of all series alike: weekday factors, uplift, mean rate, mean size of a sale, mean cv."""
+    """Of all series alike: weekday factors, slope of lifts, mean depth of promotions, mean rate, mean size of
+    a sale, mean cv.
+    """
 
     week: np.ndarray
-    uplift: float
+    slope: float
+    depth: float
     rate: float
     size: float
     cv: float
@@ -78,7 +82,7 @@ def weekdays_of(past: Past, pool: Pool, own: Moments, out: np.ndarray) -> None:
     for t in range(max(len(demand) - 182, 0), len(demand)):
         if np.isfinite(demand[t]):
             total[past.phase[t]] += demand[t]
-            count[past.phase[t]] += 1.0 + pool.uplift * past.promotion[t]
+            count[past.phase[t]] += lift_of(pool.slope, past.promotion[t])
     shrink = 3.0 * (1.0 + own.cv * own.cv)
     seen = count.sum() > 0.0 and total.sum() > 0.0
     base = total.sum() / count.sum() if seen else own.rate
@@ -88,31 +92,34 @@ def weekdays_of(past: Past, pool: Pool, own: Moments, out: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def uplift_of(past: Past, week: np.ndarray, pool: Pool, cv: float) -> float:
-    """Extra share of demand at promotion depth 1, shrunk to the pool's and never negative."""
-    plain, plain_weight, promoted, promoted_weight, depth = 0.0, 0.0, 0.0, 0.0, 0.0
+def slope_of(past: Past, week: np.ndarray, pool: Pool, cv: float) -> float:
+    """Slope of the lifts of a series, shrunk to the pool's and never negative."""
+    own = np.zeros(DEPTHS + 1)
+    plain, plain_weight, promoted, lifted = 0.0, 0.0, 0.0, 0.0
     for t in range(len(past.demand)):
         if np.isfinite(past.demand[t]) and not past.closed[t]:
             factor = week[past.phase[t]]
             if past.promotion[t] > 0.0:
                 promoted += past.demand[t]
-                promoted_weight += factor
-                depth += factor * past.promotion[t]
+                lifted += factor * lift_of(pool.slope, past.promotion[t])
+                own[place_of(past.promotion[t])] += factor
             else:
                 plain += past.demand[t]
                 plain_weight += factor
-    # A tenth of the promoted days, less the pool's uplift, tells the base of what is always promoted.
-    weight = plain_weight + 0.1 * (promoted_weight + pool.uplift * depth)
+    # A tenth of the promoted days, less the pool's lift, tells the base of what is always promoted.
+    weight = plain_weight + 0.1 * lifted
     base = (plain + 0.1 * promoted) / weight if weight > 0.0 else 0.0
-    if depth == 0.0 or base <= 0.0:
-        return pool.uplift
-    shrink = 3.0 * (1.0 + cv * cv)
-    extra = promoted / base - promoted_weight
-    return min(max((extra + shrink * pool.uplift) / (depth + shrink), 0.0), 20.0)
+    if own.sum() <= 0.0 or base <= 0.0:
+        return pool.slope
+    # Shallow promotions tell less of the slope, so that the pool counts for more of them.
+    middle = place_of(mean_depth(own))
+    lean = 3.0 * (1.0 + cv * cv) * DEPTHS / middle
+    own[middle] += lean
+    return slope_from(own, promoted / base + lean * lift_of(pool.slope, middle / DEPTHS))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def level_of(past: Past, week: np.ndarray, uplift: float, lately: tuple[float, float], own: Moments) -> float:
+def level_of(past: Past, week: np.ndarray, slope: float, lately: tuple[float, float], own: Moments) -> float:
     """Current units per ordinary period: the recent past, exponentially weighted, anchored in the year.
 
     lately: memory of the recent past, periods, and where like series stand in it, as a multiple of their year
@@ -122,7 +129,7 @@ def level_of(past: Past, week: np.ndarray, uplift: float, lately: tuple[float, f
     length = len(past.demand)
     for t in range(length):
         if np.isfinite(past.demand[t]) and not past.closed[t]:
-            factor = week[past.phase[t]] * (1.0 + uplift * past.promotion[t])
+            factor = week[past.phase[t]] * lift_of(slope, past.promotion[t])
             fade = np.exp((t - length + 1) / memory)
             total += past.demand[t]
             weight += factor
@@ -136,14 +143,14 @@ def level_of(past: Past, week: np.ndarray, uplift: float, lately: tuple[float, f
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def explained(past: Past, week: np.ndarray, uplift: float, window: int) -> float:
+def explained(past: Past, week: np.ndarray, slope: float, window: int) -> float:
     """Units per ordinary period in the last `window` periods, once weekday and promotion are taken out."""
     total, weight = 0.0, 0.0
     length = len(past.demand)
     for t in range(max(length - window, 0), length):
         if np.isfinite(past.demand[t]) and not past.closed[t]:
             total += past.demand[t]
-            weight += week[past.phase[t]] * (1.0 + uplift * past.promotion[t])
+            weight += week[past.phase[t]] * lift_of(slope, past.promotion[t])
     return total / weight if weight > 0.0 else np.nan
 
 
@@ -151,7 +158,7 @@ def explained(past: Past, week: np.ndarray, uplift: float, window: int) -> float
 def pool_of(arrays: Arrays, members: np.ndarray, span: tuple[int, int], phases: int) -> Pool:
     """What the members (series,) do in the periods [low, high) of the span, each counting the same."""
     week, count = np.ones(phases), np.ones(phases)
-    gain = np.zeros(2)
+    plain, promoted = np.zeros(DEPTHS + 1), 0.0
     rate, size, cv, used = 0.0, 0.0, 0.0, 0
     for i in members:
         past = past_of(arrays, i, span[0], span[1])
@@ -163,13 +170,13 @@ def pool_of(arrays: Arrays, members: np.ndarray, span: tuple[int, int], phases: 
         size += sale
         cv += own
         _add_week(past, mean, week, count)
-        _add_gain(past, mean, gain)
+        promoted += _add_promoted(past, mean, plain)
     week /= count
     week /= week.mean()
-    uplift = min(max(gain[0] / gain[1], 0.0), 10.0) if gain[1] > 0.0 else 0.0
+    slope, depth = slope_from(plain, promoted), mean_depth(plain)
     if used == 0:
-        return Pool(week, uplift, 0.0, 0.0, 1.0)
-    return Pool(week, uplift, rate / used, size / used, cv / used)
+        return Pool(week, slope, depth, 0.0, 0.0, 1.0)
+    return Pool(week, slope, depth, rate / used, size / used, cv / used)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -197,17 +204,17 @@ def _add_week(past: Past, mean: float, week: np.ndarray, count: np.ndarray) -> N
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _add_gain(past: Past, mean: float, gain: np.ndarray) -> None:
-    """Adds to extra demand under promotion, and to depth × ordinary demand, both as shares of the mean."""
+def _add_promoted(past: Past, mean: float, usual: np.ndarray) -> float:
+    """Demand under promotion, as a share of the mean; adds what is ordinary at each depth to `usual`."""
     n, plain = 0, 0.0
     for t in range(len(past.demand)):
         if np.isfinite(past.demand[t]) and past.promotion[t] == 0.0 and not past.closed[t]:
             n += 1
             plain += past.demand[t]
-    base = plain / n / mean if n >= 14 else 0.0
-    if base <= 0.05:
-        return
-    for t in range(len(past.demand)):
-        if np.isfinite(past.demand[t]) and past.promotion[t] > 0.0:
-            gain[0] += past.demand[t] / mean - base
-            gain[1] += past.promotion[t] * base
+    base, total = plain / n / mean if n >= 14 else 0.0, 0.0
+    if base > 0.05:
+        for t in range(len(past.demand)):
+            if np.isfinite(past.demand[t]) and past.promotion[t] > 0.0:
+                total += past.demand[t] / mean
+                usual[place_of(past.promotion[t])] += base
+    return total

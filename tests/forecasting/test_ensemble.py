@@ -17,6 +17,7 @@ from forecasting.ensemble import (
     Ensemble,
     Member,
     blend,
+    choose_mean_weights,
     choose_weights,
     segments_of,
 )
@@ -63,6 +64,22 @@ def test_a_weight_follows_from_what_a_model_loses_beside_the_best(folds: Folds):
         assert weights["far"][k] < 1e-6
 
 
+def test_means_are_weighed_by_their_squared_errors(folds: Folds):
+    right = RATE[folds.series, None] * GRID
+    rng = np.random.default_rng(1)
+    said = {name: right * (1 + off * rng.standard_normal(right.shape)) for name, off in
+            (("best", 0.2), ("near", 0.21), ("far", 2.0))}  # fmt: skip
+    weights = choose_mean_weights(folds, said, np.full(len(folds.series), 3))
+    size = np.where(folds.clean, folds.scale**2, np.nan)
+    worth = 1.0 / size + 1.0 / np.nanmean(size)
+    lost = {name: np.nansum(worth * (mean - folds.actual) ** 2) for name, mean in said.items()}
+    assert 1.001 < lost["near"] / lost["best"] < 1.2
+    ratio = weights["near"][3] / weights["best"][3]
+    assert ratio == pytest.approx((lost["near"] / lost["best"]) ** -10, rel=1e-6)
+    assert weights["far"][3] < 1e-6
+    assert sum(part[3] for part in weights.values()) == pytest.approx(1.0)
+
+
 def test_equals_share_alike_where_nothing_can_be_scored(folds: Folds):
     said = {"a": truth(folds), "b": truth(folds) * 2}
     unseen = replace(folds, clean=np.zeros_like(folds.clean))
@@ -107,14 +124,16 @@ def test_a_blend_of_one_is_that_one_and_of_two_the_average_row_by_row():
     rng = np.random.default_rng(0)
     one, two = prediction(rng, 2), prediction(rng, 2)
     rows = [np.sort(rng.gamma(2.0, 3.0, (2, len(GRID), len(LEVELS)))) for _ in range(2)]
-    alone = blend([(one, rows[0], np.ones(2))])
+    alone = blend([(one, rows[0], np.ones(2), np.ones(2))])
     for name in ("mean", "spread", "sales", "path"):
         np.testing.assert_array_equal(getattr(alone, name), getattr(one, name))
     np.testing.assert_array_equal(alone.quantiles, rows[0])
     np.testing.assert_array_equal(alone.levels, LEVELS)
-    both = blend([(one, rows[0], np.array([1.0, 0.3])), (two, rows[1], np.array([0.0, 0.7]))])
+    weights, mean_weights = np.array([1.0, 0.3]), np.array([1.0, 0.8])
+    both = blend([(one, rows[0], weights, mean_weights), (two, rows[1], 1 - weights, 1 - mean_weights)])
     np.testing.assert_array_equal(both.mean[0], one.mean[0])
-    np.testing.assert_allclose(both.path[1], 0.3 * one.path[1] + 0.7 * two.path[1])
+    np.testing.assert_allclose(both.path[1], 0.8 * one.path[1] + 0.2 * two.path[1])
+    np.testing.assert_allclose(both.spread[1], 0.3 * one.spread[1] + 0.7 * two.spread[1])
     np.testing.assert_allclose(both.quantiles[1], 0.3 * rows[0][1] + 0.7 * rows[1][1])
 
 
@@ -136,13 +155,14 @@ def fitted(panel: Panel) -> tuple[Ensemble, Calibration]:
     series, origin = (part.ravel() for part in np.meshgrid(np.arange(panel.series), np.arange(150, 190, 5)))
     folds = folds_of(panel, series, origin, np.array([1, 7, 10]), 149)
     parts = []
-    for model, weight in (
-        (Baseline("sba"), [0.5, 1.0, 0.2, 0.0]),
-        (Linear(pairs=1500), [0.5, 0.0, 0.8, 1.0]),
+    for model, weight, mean_weight in (
+        (Baseline("sba"), [0.5, 1.0, 0.2, 0.0], [0.5, 1.0, 0.4, 0.0]),
+        (Linear(pairs=1500), [0.5, 0.0, 0.8, 1.0], [0.5, 0.0, 0.6, 1.0]),
     ):
         member = model.fit(panel, 149, 10, 0, 1)
         said = member.predict(panel, series, origin, folds.horizons)
-        parts.append(Member(member, calibrate(said, folds.actual), np.array(weight)))
+        learned = calibrate(said, folds.actual)
+        parts.append(Member(member, learned, np.array(weight), np.array(mean_weight)))
     whole = Ensemble(tuple(parts))
     return whole, calibrate(whole.predict(panel, series, origin, folds.horizons), folds.actual)
 
@@ -170,6 +190,8 @@ def test_each_series_gets_the_weights_of_its_segment(panel: Panel):
     np.testing.assert_array_equal(said.mean[segment == 3], linear.mean[segment == 3])
     np.testing.assert_array_equal(said.mean[segment == 1], baseline.mean[segment == 1])
     mixed = segment == 2
-    np.testing.assert_allclose(said.mean[mixed], 0.2 * baseline.mean[mixed] + 0.8 * linear.mean[mixed])
+    np.testing.assert_allclose(said.mean[mixed], 0.4 * baseline.mean[mixed] + 0.6 * linear.mean[mixed])
+    spread = 0.2 * baseline.spread[mixed] + 0.8 * linear.spread[mixed]
+    np.testing.assert_allclose(said.spread[mixed], spread)
     alone = ensemble.predict(panel, series[4:5], at[4:5], GRID)
     np.testing.assert_array_equal(alone.quantiles, said.quantiles[4:5])

@@ -57,8 +57,8 @@ def test_its_own_promotion_changes_no_feature_of_a_group(years: Panel):
 def test_a_group_moves_as_the_mean_of_its_series_measured_by_their_own_means(years: Panel, at: int):
     span = span_of(years)
     past = slice(max(at + 1 - span, 0), at + 1)
-    usual = 1 + pool_at(years, at).uplift * years.promotion[:, past]
-    assert pool_at(years, at).uplift > 0.5
+    usual = np.exp(pool_at(years, at).slope * years.promotion[:, past].astype(float))
+    assert pool_at(years, at).slope > 0.5
     demand = pd.DataFrame(years.quantity[:, past].astype(float) / usual)
     multiple = demand.div(demand.mean(axis=1), axis=0)
     course = peers_at(years, at)

@@ -74,7 +74,7 @@ def test_the_features_of_a_window_are_the_naive_ratios(years: Panel, at: int):
         group = np.full(at + 1, np.nan)  # the course on the days of the panel
         group[-span:] = course[groups_of(years)[1, i], :span][-at - 1 :]
         wave = waves[groups_of(years)[1, i]]
-        demand, usual = years.quantity[i].astype(float), 1 + rows.summary.uplift[i] * years.promotion[i]
+        demand, usual = years.quantity[i].astype(float), np.exp(rows.summary.slope[i] * years.promotion[i])
         grain = grain_of(demand, at)
         for j, h in enumerate(horizons):
             window = range(at + 1, at + 1 + h)

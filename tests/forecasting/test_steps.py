@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting.alike import back_to, year_before
-from forecasting.features import TRUSTED, build_rows
+from forecasting.features import build_rows
 from forecasting.occasions import lifts_at
 from forecasting.panel import Panel
 from forecasting.season import FADE, REACH
@@ -20,6 +20,10 @@ ORIGINS = (60, 300, 622, 627, 799)
 
 def feature(steps: Steps, name: str) -> np.ndarray:
     return steps.features[:, :, NAMES.index(name)]
+
+
+def lift(slope: np.ndarray | float, depth: np.ndarray) -> np.ndarray:
+    return np.minimum(np.exp(slope * depth), 21.0)
 
 
 def planned(panel: Panel, i: int, at: int) -> np.ndarray:
@@ -45,10 +49,11 @@ def test_what_steps_expect_adds_up_to_the_path_of_the_sums(years: Panel, pairs, 
     np.testing.assert_array_equal(steps.summary.lags, rows.summary.lags)
     depth = np.stack([planned(years, i, at) for i, at in zip(*pairs, strict=True)])
     np.testing.assert_allclose(feature(steps, "planned"), depth)
-    uplift = steps.summary.uplift[:, None] * depth
-    np.testing.assert_allclose(feature(steps, "lift"), 1 + uplift, rtol=1e-5)
+    slope, usual = steps.summary.slope[:, None], steps.summary.depth[:, None]
+    np.testing.assert_allclose(feature(steps, "lift"), lift(slope, depth), rtol=1e-5)
     week = steps.summary.level[:, None] * feature(steps, "weekday_factor") * feature(steps, "season_soft")
-    np.testing.assert_allclose(steps.expected, week * (1 + TRUSTED * uplift), rtol=1e-5)
+    half = np.maximum((0.5 + 0.5 * lift(slope, usual)) * lift(slope, depth) / lift(slope, usual), 1.0)
+    np.testing.assert_allclose(steps.expected, week * np.where(depth > 0, half, 1.0), rtol=1e-5)
 
 
 def test_place_in_a_promotion_and_promoted_periods_before(years: Panel, pairs, steps: Steps):
@@ -89,7 +94,7 @@ def test_what_the_same_weekday_did_lately(years: Panel, pairs, steps: Steps):
                     if phase[t] == phase[at + 1 + h] and years.observed[i, t]]  # fmt: skip
             for n in (4, 8):
                 seen = same[:n]
-                weight = (1 + base.uplift[k] * years.promotion[i, seen].astype(float)).sum()
+                weight = lift(base.slope[k], years.promotion[i, seen].astype(float)).sum()
                 ratio = years.quantity[i, seen].sum() / weight / base.level[k] if len(seen) == n else np.nan
                 np.testing.assert_allclose(feature(steps, f"same_{n}")[k, h], min(ratio, 20.0), rtol=1e-4)
 
@@ -128,7 +133,7 @@ def test_a_step_s_season_is_that_of_the_week_around_it(years: Panel, steps: Step
     like = year_before(years.calendar.occasion[0], "day")
     for i in range(years.series):
         k = ORIGINS.index(at) * years.series + i
-        usual = 1 + steps.summary.uplift[k] * years.promotion[i]
+        usual = lift(steps.summary.slope[k], years.promotion[i].astype(float))
         for h in range(H):
             total = weight = 0.0
             for back, worth in ((1, 1.0), (2, FADE)):
