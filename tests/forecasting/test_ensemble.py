@@ -1,5 +1,6 @@
 """The ensemble: weights found again, averages that are those on paper, files that say the same."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,8 @@ from forecasting.forecaster import Prediction
 from forecasting.linear import Linear
 from forecasting.models import DemandModel, load_model
 from forecasting.panel import Panel, build_panel
+from forecasting.persisted import seal
+from ingestion.errors import Problem
 from ingestion.periods import Period
 
 GRID = np.array([1, 4, 7])
@@ -178,6 +181,18 @@ def test_an_ensemble_is_read_back_as_it_was(panel: Panel, tmp_path):
     one, two = (kept.predict(panel, *asked) for kept in (ensemble, again.fitted))
     for name in ("mean", "spread", "sales", "quantiles", "path"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_an_ensemble_without_weights_of_means_says_train_again(panel: Panel, tmp_path):
+    ensemble, calibration = fitted(panel)
+    DemandModel(ensemble, calibration, panel.as_of.date().isoformat()).save(tmp_path)
+    kept = json.loads((tmp_path / "model.json").read_text())
+    for member in kept["model"]["members"]:
+        del member["mean_weight"]
+    (tmp_path / "model.json").write_text(json.dumps(kept))
+    seal(tmp_path)
+    with pytest.raises(Problem, match="train again"):
+        load_model(tmp_path)
 
 
 def test_each_series_gets_the_weights_of_its_segment(panel: Panel):
