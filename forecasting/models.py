@@ -138,14 +138,12 @@ def load_model(folder: Path) -> DemandModel:
 def _read_fitted(folder: Path, parts: dict[str, Any]) -> Fitted:
     """The fitted model that its `write` put down."""
     if parts["kind"] == "ensemble":
-        if any("mean_weight" not in one for one in parts["members"]):
-            raise Problem("the ensemble was trained by a version that did not weigh means; train again")
         return Ensemble(
             tuple(
                 Member(
                     _read_fitted(folder, one["model"]),
                     read_calibration(folder, one["calibration"]),
-                    *(np.array([one[key][name] for name in SEGMENTS]) for key in ("weight", "mean_weight")),
+                    np.array([one["weight"][name] for name in SEGMENTS]),
                 )
                 for one in parts["members"]
             )

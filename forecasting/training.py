@@ -18,15 +18,7 @@ from forecasting.baselines import KINDS, Baseline
 from forecasting.calibration import Calibration, calibrate
 from forecasting.cumulative import LEVELS, in_units
 from forecasting.ensemble import NAME as ENSEMBLE
-from forecasting.ensemble import (
-    NEARLY,
-    Ensemble,
-    Member,
-    blend,
-    choose_mean_weights,
-    choose_weights,
-    segments_of,
-)
+from forecasting.ensemble import NEARLY, Ensemble, Member, blend, choose_weights, segments_of
 from forecasting.forecaster import Fitted, Forecaster, Prediction
 from forecasting.gate import Verdict, decision_cost, judge
 from forecasting.gbm import Gbm
@@ -87,7 +79,6 @@ class _Tried:
 class _Run:
     """What every step of one training needs: data, folds, their two halves, the truth, the way.
 
-    segment: (m,) segment of each pair, as `segments_of`
     later: (m,) bool, pairs of the later origins. All models are fitted before the first origin; what is
         learned of their errors in one half is judged in the other, so that every window is judged once
     way: horizon, seed and threads of every fit
@@ -95,7 +86,6 @@ class _Run:
 
     panel: Panel
     folds: Folds
-    segment: np.ndarray
     later: np.ndarray
     truth: np.ndarray
     way: tuple[int, int, int]
@@ -134,9 +124,7 @@ def train(
     """
     horizon = min(horizon or panel.horizon, panel.horizon)
     folds = build_folds(panel, horizon, origins, seed)
-    segment = segments_of(panel, folds.series, folds.origin)
-    way = horizon, seed, threads or free_cores()
-    run = _Run(panel, folds, segment, _second_half(folds), truth_of(folds), way)
+    run = _Run(panel, folds, _second_half(folds), truth_of(folds), (horizon, seed, threads or free_cores()))
     tried = _try_all(run, candidates or default_candidates())
     across = {name: run.across(one.prediction) for name, one in tried.items()}
     trials = {name: _trial(run, one, across[name]) for name, one in tried.items()}
@@ -246,41 +234,22 @@ def _ensemble_trial(
     run: _Run, tried: dict[str, _Tried], members: dict[str, np.ndarray], trials: dict[str, Trial]
 ) -> Trial:
     """The average, in each half with the weights that were best in the other."""
+    segment = segments_of(run.panel, run.folds.series, run.folds.origin)
     mean = np.empty(run.folds.actual.shape)
     quantiles = np.empty((*mean.shape, len(LEVELS)))
+    used: set[str] = set()
     for half in (run.later, ~run.later):
-        blended = _blend(run, tried, members, _weigh(run, tried, members, ~half), half)
-        mean[half], quantiles[half] = blended.mean, blended.quantiles
-    seconds = sum(trials[name].seconds for name in members)
-    said_all = mean, quantiles, seconds
-    return _judged(run, ENSEMBLE, said_all, {"members": sorted(members)}, pd.Series(dtype=float))
-
-
-def _weigh(
-    run: _Run, tried: dict[str, _Tried], members: dict[str, np.ndarray], rows: np.ndarray
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Name → weights of its quantiles and of its means, by what it loses on some pairs; rows: (m,) bool."""
-    folds, segment = run.folds.take(rows), run.segment[rows]
-    quantiles = choose_weights(folds, {name: said[rows] for name, said in members.items()}, segment)
-    means = choose_mean_weights(folds, {name: tried[name].prediction.mean[rows] for name in members}, segment)
-    return {name: (quantiles[name], means[name]) for name in members}
-
-
-def _blend(
-    run: _Run,
-    tried: dict[str, _Tried],
-    members: dict[str, np.ndarray],
-    weights: dict[str, tuple[np.ndarray, np.ndarray]],
-    rows: np.ndarray,
-) -> Prediction:
-    """What the members say on average about some pairs; rows: (m,) bool."""
-    segment = run.segment[rows]
-    return blend(
-        [
-            (tried[name].prediction.take(rows), said[rows], *(part[segment] for part in weights[name]))
-            for name, said in members.items()
+        there = {name: rows[~half] for name, rows in members.items()}
+        weights = choose_weights(run.folds.take(~half), there, segment[~half])
+        said = [
+            (tried[n].prediction.take(half), members[n][half], weights[n][segment[half]]) for n in members
         ]
-    )
+        blended = blend(said)
+        mean[half], quantiles[half] = blended.mean, blended.quantiles
+        used |= {name for name, weight in weights.items() if weight.any()}
+    seconds = sum(trials[name].seconds for name in used)
+    said_all = mean, quantiles, seconds
+    return _judged(run, ENSEMBLE, said_all, {"members": sorted(used)}, pd.Series(dtype=float))
 
 
 def _finish(
@@ -293,10 +262,12 @@ def _finish(
 
     if name != ENSEMBLE:
         return refitted(name), run.learned(tried[name].prediction)
-    every = np.ones(len(run.later), dtype=bool)
-    weights = _weigh(run, tried, members, every)
-    parts = [Member(refitted(one), run.learned(tried[one].prediction), *weights[one]) for one in members]
-    return Ensemble(tuple(parts)), run.learned(_blend(run, tried, members, weights, every))
+    segment = segments_of(run.panel, run.folds.series, run.folds.origin)
+    weights = choose_weights(run.folds, members, segment)
+    chosen = [one for one in members if weights[one].any()]
+    parts = tuple(Member(refitted(one), run.learned(tried[one].prediction), weights[one]) for one in chosen)
+    blended = blend([(tried[one].prediction, members[one], weights[one][segment]) for one in chosen])
+    return Ensemble(parts), run.learned(blended)
 
 
 def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple[str, Verdict | None, str]:

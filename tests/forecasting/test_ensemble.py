@@ -1,6 +1,5 @@
 """The ensemble: weights found again, averages that are those on paper, files that say the same."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +17,6 @@ from forecasting.ensemble import (
     Ensemble,
     Member,
     blend,
-    choose_mean_weights,
     choose_weights,
     segments_of,
 )
@@ -26,8 +24,6 @@ from forecasting.forecaster import Prediction
 from forecasting.linear import Linear
 from forecasting.models import DemandModel, load_model
 from forecasting.panel import Panel, build_panel
-from forecasting.persisted import seal
-from ingestion.errors import Problem
 from ingestion.periods import Period
 
 GRID = np.array([1, 4, 7])
@@ -65,22 +61,6 @@ def test_a_weight_follows_from_what_a_model_loses_beside_the_best(folds: Folds):
         ratio = weights["near"][k] / weights["best"][k]
         assert ratio == pytest.approx((lost["near"] / lost["best"]) ** -20, rel=1e-6)
         assert weights["far"][k] < 1e-6
-
-
-def test_means_are_weighed_by_their_squared_errors(folds: Folds):
-    right = RATE[folds.series, None] * GRID
-    rng = np.random.default_rng(1)
-    said = {name: right * (1 + off * rng.standard_normal(right.shape)) for name, off in
-            (("best", 0.2), ("near", 0.21), ("far", 2.0))}  # fmt: skip
-    weights = choose_mean_weights(folds, said, np.full(len(folds.series), 3))
-    size = np.where(folds.clean, folds.scale**2, np.nan)
-    worth = 1.0 / size + 1.0 / np.nanmean(size)
-    lost = {name: np.nansum(worth * (mean - folds.actual) ** 2) for name, mean in said.items()}
-    assert 1.001 < lost["near"] / lost["best"] < 1.2
-    ratio = weights["near"][3] / weights["best"][3]
-    assert ratio == pytest.approx((lost["near"] / lost["best"]) ** -10, rel=1e-6)
-    assert weights["far"][3] < 1e-6
-    assert sum(part[3] for part in weights.values()) == pytest.approx(1.0)
 
 
 def test_equals_share_alike_where_nothing_can_be_scored(folds: Folds):
@@ -127,16 +107,14 @@ def test_a_blend_of_one_is_that_one_and_of_two_the_average_row_by_row():
     rng = np.random.default_rng(0)
     one, two = prediction(rng, 2), prediction(rng, 2)
     rows = [np.sort(rng.gamma(2.0, 3.0, (2, len(GRID), len(LEVELS)))) for _ in range(2)]
-    alone = blend([(one, rows[0], np.ones(2), np.ones(2))])
+    alone = blend([(one, rows[0], np.ones(2))])
     for name in ("mean", "spread", "sales", "path"):
         np.testing.assert_array_equal(getattr(alone, name), getattr(one, name))
     np.testing.assert_array_equal(alone.quantiles, rows[0])
     np.testing.assert_array_equal(alone.levels, LEVELS)
-    weights, mean_weights = np.array([1.0, 0.3]), np.array([1.0, 0.8])
-    both = blend([(one, rows[0], weights, mean_weights), (two, rows[1], 1 - weights, 1 - mean_weights)])
+    both = blend([(one, rows[0], np.array([1.0, 0.3])), (two, rows[1], np.array([0.0, 0.7]))])
     np.testing.assert_array_equal(both.mean[0], one.mean[0])
-    np.testing.assert_allclose(both.path[1], 0.8 * one.path[1] + 0.2 * two.path[1])
-    np.testing.assert_allclose(both.spread[1], 0.3 * one.spread[1] + 0.7 * two.spread[1])
+    np.testing.assert_allclose(both.path[1], 0.3 * one.path[1] + 0.7 * two.path[1])
     np.testing.assert_allclose(both.quantiles[1], 0.3 * rows[0][1] + 0.7 * rows[1][1])
 
 
@@ -158,14 +136,13 @@ def fitted(panel: Panel) -> tuple[Ensemble, Calibration]:
     series, origin = (part.ravel() for part in np.meshgrid(np.arange(panel.series), np.arange(150, 190, 5)))
     folds = folds_of(panel, series, origin, np.array([1, 7, 10]), 149)
     parts = []
-    for model, weight, mean_weight in (
-        (Baseline("sba"), [0.5, 1.0, 0.2, 0.0], [0.5, 1.0, 0.4, 0.0]),
-        (Linear(pairs=1500), [0.5, 0.0, 0.8, 1.0], [0.5, 0.0, 0.6, 1.0]),
+    for model, weight in (
+        (Baseline("sba"), [0.5, 1.0, 0.2, 0.0]),
+        (Linear(pairs=1500), [0.5, 0.0, 0.8, 1.0]),
     ):
         member = model.fit(panel, 149, 10, 0, 1)
         said = member.predict(panel, series, origin, folds.horizons)
-        learned = calibrate(said, folds.actual)
-        parts.append(Member(member, learned, np.array(weight), np.array(mean_weight)))
+        parts.append(Member(member, calibrate(said, folds.actual), np.array(weight)))
     whole = Ensemble(tuple(parts))
     return whole, calibrate(whole.predict(panel, series, origin, folds.horizons), folds.actual)
 
@@ -183,18 +160,6 @@ def test_an_ensemble_is_read_back_as_it_was(panel: Panel, tmp_path):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
 
 
-def test_an_ensemble_without_weights_of_means_says_train_again(panel: Panel, tmp_path):
-    ensemble, calibration = fitted(panel)
-    DemandModel(ensemble, calibration, panel.as_of.date().isoformat()).save(tmp_path)
-    kept = json.loads((tmp_path / "model.json").read_text())
-    for member in kept["model"]["members"]:
-        del member["mean_weight"]
-    (tmp_path / "model.json").write_text(json.dumps(kept))
-    seal(tmp_path)
-    with pytest.raises(Problem, match="train again"):
-        load_model(tmp_path)
-
-
 def test_each_series_gets_the_weights_of_its_segment(panel: Panel):
     ensemble, _ = fitted(panel)
     series, at = np.arange(12), np.full(12, 199)
@@ -205,8 +170,6 @@ def test_each_series_gets_the_weights_of_its_segment(panel: Panel):
     np.testing.assert_array_equal(said.mean[segment == 3], linear.mean[segment == 3])
     np.testing.assert_array_equal(said.mean[segment == 1], baseline.mean[segment == 1])
     mixed = segment == 2
-    np.testing.assert_allclose(said.mean[mixed], 0.4 * baseline.mean[mixed] + 0.6 * linear.mean[mixed])
-    spread = 0.2 * baseline.spread[mixed] + 0.8 * linear.spread[mixed]
-    np.testing.assert_allclose(said.spread[mixed], spread)
+    np.testing.assert_allclose(said.mean[mixed], 0.2 * baseline.mean[mixed] + 0.8 * linear.mean[mixed])
     alone = ensemble.predict(panel, series[4:5], at[4:5], GRID)
     np.testing.assert_array_equal(alone.quantiles, said.quantiles[4:5])

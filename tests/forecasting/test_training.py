@@ -12,7 +12,6 @@ from scipy.stats import poisson
 from forecasting.backtest import build_folds, losses, truth_of
 from forecasting.baselines import KINDS, Baseline
 from forecasting.cumulative import LEVELS
-from forecasting.ensemble import segments_of
 from forecasting.forecaster import Prediction
 from forecasting.gate import judge
 from forecasting.gbm import Gbm
@@ -97,8 +96,7 @@ def trial_of(run: _Run, name: str, factor: float, mean: float = 1.0) -> Trial:
 def run(steady: Panel) -> _Run:
     folds = build_folds(steady, 14, 8, 0)
     later = folds.origin >= np.unique(folds.origin)[4]
-    segment = segments_of(steady, folds.series, folds.origin)
-    return _Run(steady, folds, segment, later, truth_of(folds), (14, 0, 1))
+    return _Run(steady, folds, later, truth_of(folds), (14, 0, 1))
 
 
 def decide(run: _Run, *trials: Trial, incumbent: str | None = None):
