@@ -13,8 +13,8 @@ MOST_LIFT = 21.0  # more than this multiple no promotion is believed to sell
 DEPTHS = 100  # depths are told apart to this part of the whole
 NEWTON = 12  # steps to the slope; each squares what is left to go
 # The structural expectation trusts half of what a usual promotion was found to sell more: what is more, the
-# model learns, and may then be told never to expect less of a deeper promotion. How that changes with depth
-# it trusts wholly, for the model of sums does not see the depth.
+# model learns, and may then be told never to expect less of a deeper promotion. How much more the deeper ones
+# sell it trusts wholly, for the model of sums does not see the depth.
 TRUSTED = 0.5
 
 
@@ -30,16 +30,14 @@ def lift_of(slope: float, depth: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def trusted_lift(slope: float, depth: float, usual_depth: float) -> float:
-    """The part of a lift that the structural expectation takes: half the gain at the usual depth, and from
-    there as the lift itself moves; never below one.
+    """The part of a lift that the structural expectation takes: half the gain up to the usual depth, and
+    beyond it as much more as the lift itself is.
 
     >>> round(trusted_lift(np.log(3.0), 1.0, 1.0), 6)
     2.0
     """
-    if depth <= 0.0:
-        return 1.0
-    there = lift_of(slope, usual_depth)
-    return max((1.0 + TRUSTED * (there - 1.0)) * lift_of(slope, depth) / there, 1.0)
+    half = 1.0 + TRUSTED * (lift_of(slope, min(depth, usual_depth)) - 1.0)
+    return half * lift_of(slope, depth) / lift_of(slope, usual_depth) if depth > usual_depth else half
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -36,9 +36,9 @@ def lift(slope: float, depth: np.ndarray) -> np.ndarray:
 
 
 def trusted(slope: float, depth: np.ndarray, usual: float) -> np.ndarray:
-    """Half of what the usual depth sells more, moved from there as the lift moves."""
-    half = 0.5 + 0.5 * lift(slope, np.array(usual))
-    return np.where(depth > 0, np.maximum(half * lift(slope, depth) / lift(slope, np.array(usual)), 1.0), 1.0)
+    """Half of what a promotion sells more, and what one beyond the usual depth sells beside the usual."""
+    half = 0.5 + 0.5 * lift(slope, np.minimum(depth, usual))
+    return half * lift(slope, np.maximum(depth, usual)) / lift(slope, np.array(usual))
 
 
 @pytest.fixture(scope="module")

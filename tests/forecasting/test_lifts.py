@@ -36,8 +36,9 @@ def test_no_deeper_promotion_sells_less_and_none_less_than_without(
         assert lift(slope, 0.0) == 1.0
 
 
-def test_half_of_the_usual_lift_is_trusted_and_all_of_how_it_moves():
+def test_half_of_a_usual_lift_is_trusted_and_all_of_how_it_moves_beyond():
     assert trusted_lift(np.log(3.0), 1.0, 1.0) == pytest.approx(2.0)
+    assert trusted_lift(4.0, 0.1, 0.2) == pytest.approx(0.5 + 0.5 * np.exp(0.4))
     assert trusted_lift(4.0, 0.2, 0.2) == pytest.approx(0.5 + 0.5 * np.exp(0.8))
     assert trusted_lift(4.0, 0.4, 0.2) / trusted_lift(4.0, 0.2, 0.2) == pytest.approx(np.exp(0.8))
 

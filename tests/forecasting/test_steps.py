@@ -52,8 +52,9 @@ def test_what_steps_expect_adds_up_to_the_path_of_the_sums(years: Panel, pairs, 
     slope, usual = steps.summary.slope[:, None], steps.summary.depth[:, None]
     np.testing.assert_allclose(feature(steps, "lift"), lift(slope, depth), rtol=1e-5)
     week = steps.summary.level[:, None] * feature(steps, "weekday_factor") * feature(steps, "season_soft")
-    half = np.maximum((0.5 + 0.5 * lift(slope, usual)) * lift(slope, depth) / lift(slope, usual), 1.0)
-    np.testing.assert_allclose(steps.expected, week * np.where(depth > 0, half, 1.0), rtol=1e-5)
+    half = 0.5 + 0.5 * lift(slope, np.minimum(depth, usual))
+    trusted = half * lift(slope, np.maximum(depth, usual)) / lift(slope, usual)
+    np.testing.assert_allclose(steps.expected, week * trusted, rtol=1e-5)
 
 
 def test_place_in_a_promotion_and_promoted_periods_before(years: Panel, pairs, steps: Steps):
