@@ -68,10 +68,13 @@ def slope_from(plain: np.ndarray, promoted: float) -> float:
     total = plain.sum()
     if total <= 0.0 or promoted <= total:
         return 0.0
-    # One lift at the mean depth sells less than lifts around it (Jensen), so that this slope is too high, and
-    # from above Newton's steps fall to the root of a convex sum.
+    # The slope is at most what one lift at the mean depth needs, which sells less than lifts around it
+    # (Jensen), and what any depth needs that alone sold all: from above Newton's steps fall to the root.
     depth = mean_depth(plain)
     slope = np.log(promoted / total) / depth
+    for k in range(1, len(plain)):
+        if plain[k] > 0.0:
+            slope = min(slope, np.log(promoted / plain[k]) * DEPTHS / k)
     for _ in range(NEWTON):
         found, steep = 0.0, 0.0
         for k in range(1, len(plain)):
