@@ -82,10 +82,24 @@ def _parts(thresholds: pd.DataFrame) -> list[list[str]]:
     """The safety stock and its parts in words, rounded so that what is shown adds up too."""
     safety, demand, lead = (thresholds[name].to_numpy() for name in ("safety_stock", *PARTS[:2]))
     small = 1.0 - np.floor(np.log10(np.maximum(safety, 1e-9)))
-    scale = 10.0 ** np.where(safety >= 100, 0, np.where(safety >= 1, 1, small))
+    decimals = np.where(safety >= 100, 0, np.where(safety >= 1, 1, small)).astype(np.int64)
+    scale = 10.0**decimals
     safety, demand, lead = (np.round(units * scale) for units in (safety, demand, lead))
     parts = safety, demand, lead, safety - demand - lead
-    return [[amount(x) for x in (units / scale + 0.0).tolist()] for units in parts]
+    return [
+        [_decimal(x, d) for x, d in zip((units / scale + 0.0).tolist(), decimals.tolist(), strict=True)]
+        for units in parts
+    ]
+
+
+def _decimal(value: float, decimals: int) -> str:
+    """A part as finely as its whole: one that is larger must not lose what makes them add up.
+
+    >>> _decimal(-0.114, 3), _decimal(2.0, 1), _decimal(1234.0, 0)
+    ('-0.114', '2', '1,234')
+    """
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _english(row: dict[str, str], period: str) -> str:

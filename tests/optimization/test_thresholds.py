@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import gamma, nbinom, poisson
@@ -174,6 +174,10 @@ def parts_in(words: str, pattern: str, less: str) -> list[float]:
 
 
 @lawful
+@example(  # parts larger than their whole
+    mean=0.75, size=8.0, short=0, more=0, late=0.125, review=1, target=0.9375, measure="fill_rate", lot=6.0,
+    whole=False,
+)  # fmt: skip
 @given(
     mean=st.floats(0.05, 200),
     size=st.floats(0.3, 20),
