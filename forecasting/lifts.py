@@ -3,7 +3,7 @@
 It owns the shape of that answer and its estimate from promoted periods; whose periods, and how far a series
 is believed, is said in `structure.py`. The lift is exp(slope × depth), the semi-logarithmic response of
 Blattberg and Wisniewski (1989): each further step of the depth multiplies demand by as much as the one
-before. A line through the shallow promotions, which are the many, would be a third too low for the deepest.
+before. A line through the shallow promotions, which are the many, was a quarter too low for the deepest.
 """
 
 import numpy as np
