@@ -74,6 +74,28 @@ class Forecaster(Protocol):
         """Learn from what was known at the end of period `origin`, for sums up to `horizon` periods."""
 
 
+def between(prediction: Prediction, values: np.ndarray) -> np.ndarray:
+    """(m, H, k) values brought from the asked horizons (m, g, k) to every one, along the expected path.
+
+    A value moves from one asked horizon to the next as the expectation does, so that a weekend or a promotion
+    between them shows where it is.
+    """
+    grid, horizon = prediction.horizons, int(prediction.horizons[-1])
+    path = np.concatenate(
+        [np.zeros((len(values), 1)), np.maximum.accumulate(prediction.path, axis=1)], axis=1
+    )
+    values = np.concatenate([np.zeros((len(values), 1, values.shape[2])), values], axis=1)
+    ends = np.concatenate([[0], grid])
+    step = np.arange(1, horizon + 1)
+    right = np.searchsorted(ends, step)
+    left = right - 1
+    width = path[:, ends[right]] - path[:, ends[left]]
+    even = (step - ends[left]) / (ends[right] - ends[left])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(width > 0, (path[:, step] - path[:, ends[left]]) / width, even[None, :])
+    return values[:, left] + (values[:, right] - values[:, left]) * share[:, :, None]
+
+
 def knots(horizon: int) -> np.ndarray:
     """Horizons at which models are asked, ascending up to `horizon`; between them sums are interpolated.
 

@@ -17,7 +17,7 @@ from forecasting.calibration import Calibration, read_calibration
 from forecasting.cumulative import LEVELS, CumulativeDemand, in_units, monotone
 from forecasting.ensemble import SEGMENTS, Ensemble, Member
 from forecasting.fallback import pooled_rows
-from forecasting.forecaster import Fitted, Prediction, knots
+from forecasting.forecaster import Fitted, between, knots
 from forecasting.gbm import read_gbm
 from forecasting.linear import read_linear
 from forecasting.panel import Panel
@@ -104,7 +104,7 @@ class DemandModel:
         prediction = self.fitted.predict(panel, series, origin, knots(horizon))
         rows = self.calibration.quantiles(prediction)
         every = np.concatenate([prediction.mean[:, :, None], rows], axis=2)
-        every = _between(prediction, every)
+        every = between(prediction, every)
         return every[:, :, 0], every[:, :, 1:]
 
     def save(self, folder: Path) -> "DemandModel":
@@ -143,34 +143,12 @@ def _read_fitted(folder: Path, parts: dict[str, Any]) -> Fitted:
                 Member(
                     _read_fitted(folder, one["model"]),
                     read_calibration(folder, one["calibration"]),
-                    np.array([one["weight"][name] for name in SEGMENTS]),
+                    *(np.array([one[key][name] for name in SEGMENTS]) for key in ("weight", "mean_weight")),
                 )
                 for one in parts["members"]
             )
         )
     return READERS[parts["kind"]](folder, parts)
-
-
-def _between(prediction: Prediction, values: np.ndarray) -> np.ndarray:
-    """(m, H, k) values brought from the asked horizons (m, g, k) to every one, along the expected path.
-
-    A value moves from one asked horizon to the next as the expectation does, so that a weekend or a promotion
-    between them shows where it is.
-    """
-    grid, horizon = prediction.horizons, int(prediction.horizons[-1])
-    path = np.concatenate(
-        [np.zeros((len(values), 1)), np.maximum.accumulate(prediction.path, axis=1)], axis=1
-    )
-    values = np.concatenate([np.zeros((len(values), 1, values.shape[2])), values], axis=1)
-    ends = np.concatenate([[0], grid])
-    step = np.arange(1, horizon + 1)
-    right = np.searchsorted(ends, step)
-    left = right - 1
-    width = path[:, ends[right]] - path[:, ends[left]]
-    even = (step - ends[left]) / (ends[right] - ends[left])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(width > 0, (path[:, step] - path[:, ends[left]]) / width, even[None, :])
-    return values[:, left] + (values[:, right] - values[:, left]) * share[:, :, None]
 
 
 def _fade(

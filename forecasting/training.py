@@ -18,13 +18,23 @@ from forecasting.baselines import KINDS, Baseline
 from forecasting.calibration import Calibration, calibrate
 from forecasting.cumulative import LEVELS, in_units
 from forecasting.ensemble import NAME as ENSEMBLE
-from forecasting.ensemble import NEARLY, Ensemble, Member, blend, choose_weights, segments_of
-from forecasting.forecaster import Fitted, Forecaster, Prediction
+from forecasting.ensemble import (
+    NEARLY,
+    Ensemble,
+    Member,
+    Said,
+    blend,
+    choose_mean_weights,
+    choose_weights,
+    segments_of,
+)
+from forecasting.forecaster import Fitted, Forecaster, Prediction, between
 from forecasting.gate import Verdict, decision_cost, judge
 from forecasting.gbm import Gbm
 from forecasting.linear import Linear
 from forecasting.models import DemandModel
 from forecasting.panel import Panel
+from forecasting.samples import ahead_of
 from forecasting.statistical import Statistical
 from forecasting.trials import Trial
 from ingestion.errors import Problem
@@ -34,6 +44,8 @@ LEAST_PERIODS = {"day": 28, "week": 16, "month": 12}  # below, no global model i
 # The average goes first while it loses at most this multiple of the least: which model is best by a hair
 # need not be so next time, and an average errs less than most of its members (Bates and Granger 1969).
 TIE = 1.01
+Members = dict[str, np.ndarray]  # name → (m, g, LEVELS) quantiles of what is averaged
+Weights = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,18 @@ class _Run:
         for half in (self.later, ~self.later):
             rows[half] = self.learned(prediction, ~half).quantiles(prediction.take(half))
         return rows
+
+    def squares(self, prediction: Prediction) -> np.ndarray:
+        """(m, H) squared errors of the means of single periods over mean demand, which is what they are worth
+        where demand comes in counts; NaN where demand is not wholly known.
+        """
+        pairs, panel = (self.folds.series, self.folds.origin), self.panel
+        said = np.diff(between(prediction, prediction.mean[:, :, None])[:, :, 0], axis=1, prepend=0.0)
+        actual = ahead_of(panel.quantity, *pairs, said.shape[1])
+        full = ahead_of(panel.in_stock, *pairs, said.shape[1]) >= 1.0
+        usual = self.folds.scale[:, :1] / np.sqrt(self.folds.horizons[0])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(full & (usual > 0), (said - actual) ** 2 / usual, np.nan)
 
 
 def train(
@@ -230,31 +254,42 @@ def _can_join(trials: dict[str, Trial], name: str) -> bool:
     return bool(loss[name] <= NEARLY * min(loss.values()))
 
 
-def _ensemble_trial(
-    run: _Run, tried: dict[str, _Tried], members: dict[str, np.ndarray], trials: dict[str, Trial]
-) -> Trial:
+def _ensemble_trial(run: _Run, tried: dict[str, _Tried], members: Members, trials: dict[str, Trial]) -> Trial:
     """The average, in each half with the weights that were best in the other."""
-    segment = segments_of(run.panel, run.folds.series, run.folds.origin)
     mean = np.empty(run.folds.actual.shape)
     quantiles = np.empty((*mean.shape, len(LEVELS)))
-    used: set[str] = set()
     for half in (run.later, ~run.later):
-        there = {name: rows[~half] for name, rows in members.items()}
-        weights = choose_weights(run.folds.take(~half), there, segment[~half])
-        said = [
-            (tried[n].prediction.take(half), members[n][half], weights[n][segment[half]]) for n in members
-        ]
-        blended = blend(said)
+        blended = _blended(run, tried, members, _weights(run, tried, members, ~half), half)
         mean[half], quantiles[half] = blended.mean, blended.quantiles
-        used |= {name for name, weight in weights.items() if weight.any()}
-    seconds = sum(trials[name].seconds for name in used)
-    said_all = mean, quantiles, seconds
-    return _judged(run, ENSEMBLE, said_all, {"members": sorted(used)}, pd.Series(dtype=float))
+    said = mean, quantiles, sum(trials[name].seconds for name in members)
+    return _judged(run, ENSEMBLE, said, {"members": sorted(members)}, pd.Series(dtype=float))
 
 
-def _finish(
-    run: _Run, tried: dict[str, _Tried], members: dict[str, np.ndarray], name: str
-) -> tuple[Fitted, Calibration]:
+def _weights(run: _Run, tried: dict[str, _Tried], members: Members, rows: np.ndarray) -> Weights:
+    """Name → weights of its quantiles and of its means in each segment, from some of the pairs, (m,) bool."""
+    segment = segments_of(run.panel, run.folds.series[rows], run.folds.origin[rows])
+    of_sums = choose_weights(
+        run.folds.take(rows), {name: said[rows] for name, said in members.items()}, segment
+    )
+    squares = {name: run.squares(tried[name].prediction)[rows] for name in members}
+    of_means = choose_mean_weights(squares, segment)
+    return {name: (of_sums[name], of_means[name]) for name in members}
+
+
+def _blended(
+    run: _Run, tried: dict[str, _Tried], members: Members, weights: Weights, rows: np.ndarray
+) -> Prediction:
+    """What the members say together of some of the pairs, (m,) bool."""
+    segment = segments_of(run.panel, run.folds.series[rows], run.folds.origin[rows])
+    return blend(
+        [
+            Said(tried[name].prediction.take(rows), said[rows], *(part[segment] for part in weights[name]))
+            for name, said in members.items()
+        ]
+    )
+
+
+def _finish(run: _Run, tried: dict[str, _Tried], members: Members, name: str) -> tuple[Fitted, Calibration]:
     """The recipe fitted on everything, with what all folds say about its errors."""
 
     def refitted(one: str) -> Fitted:
@@ -262,12 +297,10 @@ def _finish(
 
     if name != ENSEMBLE:
         return refitted(name), run.learned(tried[name].prediction)
-    segment = segments_of(run.panel, run.folds.series, run.folds.origin)
-    weights = choose_weights(run.folds, members, segment)
-    chosen = [one for one in members if weights[one].any()]
-    parts = tuple(Member(refitted(one), run.learned(tried[one].prediction), weights[one]) for one in chosen)
-    blended = blend([(tried[one].prediction, members[one], weights[one][segment]) for one in chosen])
-    return Ensemble(parts), run.learned(blended)
+    every = np.ones(len(run.later), dtype=bool)
+    weights = _weights(run, tried, members, every)
+    parts = tuple(Member(refitted(one), run.learned(tried[one].prediction), *weights[one]) for one in members)
+    return Ensemble(parts), run.learned(_blended(run, tried, members, weights, every))
 
 
 def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple[str, Verdict | None, str]:

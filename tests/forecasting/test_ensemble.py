@@ -16,7 +16,9 @@ from forecasting.ensemble import (
     SEGMENTS,
     Ensemble,
     Member,
+    Said,
     blend,
+    choose_mean_weights,
     choose_weights,
     segments_of,
 )
@@ -96,6 +98,25 @@ def test_windows_that_were_not_clean_do_not_count(folds: Folds):
     assert choose_weights(hidden, said, np.full(len(dirty), 3))["a"].tolist() == [1.0] * 4
 
 
+def test_a_mean_s_weight_follows_from_the_squared_errors_of_single_periods():
+    rng = np.random.default_rng(0)
+    noise = rng.gamma(1.0, 1.0, (600, 7))
+    noise[::50, 3] = np.nan
+    squares = {"best": noise, "near": noise * 1.02, "far": noise * 2.0}
+    squares["far"][0, 0] = np.nan  # what one cannot be judged by, none is
+    segment = np.where(np.arange(600) < 300, 3, 1)
+    weights = choose_mean_weights(squares, segment)
+    for k in range(len(SEGMENTS)):
+        assert sum(weights[name][k] for name in squares) == pytest.approx(1.0)
+        assert weights["near"][k] / weights["best"][k] == pytest.approx(1.02**-20, rel=1e-6)
+        assert weights["far"][k] / weights["best"][k] == pytest.approx(2.0**-20, rel=1e-6)
+    there = {"a": np.where(segment[:, None] == 3, 1.0, 9.0) * noise, "b": 3.0 * noise}
+    weights = choose_mean_weights(there, segment)
+    assert (weights["a"][3], weights["b"][1]) == pytest.approx((1.0, 1.0), abs=1e-3)
+    unknown = {name: np.full((3, 7), np.nan) for name in ("a", "b")}
+    assert choose_mean_weights(unknown, np.array([3, 3, 3]))["a"].tolist() == [0.5] * 4
+
+
 def prediction(rng: np.random.Generator, m: int) -> Prediction:
     path = np.cumsum(rng.gamma(2.0, 1.0, (m, 7)), axis=1)
     mean = path[:, GRID - 1] * 1.1
@@ -107,14 +128,20 @@ def test_a_blend_of_one_is_that_one_and_of_two_the_average_row_by_row():
     rng = np.random.default_rng(0)
     one, two = prediction(rng, 2), prediction(rng, 2)
     rows = [np.sort(rng.gamma(2.0, 3.0, (2, len(GRID), len(LEVELS)))) for _ in range(2)]
-    alone = blend([(one, rows[0], np.ones(2))])
+    alone = blend([Said(one, rows[0], np.ones(2), np.ones(2))])
     for name in ("mean", "spread", "sales", "path"):
         np.testing.assert_array_equal(getattr(alone, name), getattr(one, name))
     np.testing.assert_array_equal(alone.quantiles, rows[0])
     np.testing.assert_array_equal(alone.levels, LEVELS)
-    both = blend([(one, rows[0], np.array([1.0, 0.3])), (two, rows[1], np.array([0.0, 0.7]))])
+    both = blend(
+        [
+            Said(one, rows[0], np.array([1.0, 0.3]), np.array([1.0, 0.6])),
+            Said(two, rows[1], np.array([0.0, 0.7]), np.array([0.0, 0.4])),
+        ]
+    )
     np.testing.assert_array_equal(both.mean[0], one.mean[0])
-    np.testing.assert_allclose(both.path[1], 0.3 * one.path[1] + 0.7 * two.path[1])
+    np.testing.assert_allclose(both.mean[1], 0.6 * one.mean[1] + 0.4 * two.mean[1])
+    np.testing.assert_allclose(both.path[1], 0.6 * one.path[1] + 0.4 * two.path[1])
     np.testing.assert_allclose(both.quantiles[1], 0.3 * rows[0][1] + 0.7 * rows[1][1])
 
 
@@ -136,13 +163,14 @@ def fitted(panel: Panel) -> tuple[Ensemble, Calibration]:
     series, origin = (part.ravel() for part in np.meshgrid(np.arange(panel.series), np.arange(150, 190, 5)))
     folds = folds_of(panel, series, origin, np.array([1, 7, 10]), 149)
     parts = []
-    for model, weight in (
-        (Baseline("sba"), [0.5, 1.0, 0.2, 0.0]),
-        (Linear(pairs=1500), [0.5, 0.0, 0.8, 1.0]),
+    for model, weight, of_means in (
+        (Baseline("sba"), [0.5, 1.0, 0.2, 0.0], [0.5, 1.0, 0.4, 0.0]),
+        (Linear(pairs=1500), [0.5, 0.0, 0.8, 1.0], [0.5, 0.0, 0.6, 1.0]),
     ):
         member = model.fit(panel, 149, 10, 0, 1)
         said = member.predict(panel, series, origin, folds.horizons)
-        parts.append(Member(member, calibrate(said, folds.actual), np.array(weight)))
+        weights = np.array(weight), np.array(of_means)
+        parts.append(Member(member, calibrate(said, folds.actual), *weights))
     whole = Ensemble(tuple(parts))
     return whole, calibrate(whole.predict(panel, series, origin, folds.horizons), folds.actual)
 
@@ -170,6 +198,7 @@ def test_each_series_gets_the_weights_of_its_segment(panel: Panel):
     np.testing.assert_array_equal(said.mean[segment == 3], linear.mean[segment == 3])
     np.testing.assert_array_equal(said.mean[segment == 1], baseline.mean[segment == 1])
     mixed = segment == 2
-    np.testing.assert_allclose(said.mean[mixed], 0.2 * baseline.mean[mixed] + 0.8 * linear.mean[mixed])
+    np.testing.assert_allclose(said.mean[mixed], 0.4 * baseline.mean[mixed] + 0.6 * linear.mean[mixed])
+    np.testing.assert_allclose(said.spread[mixed], 0.2 * baseline.spread[mixed] + 0.8 * linear.spread[mixed])
     alone = ensemble.predict(panel, series[4:5], at[4:5], GRID)
     np.testing.assert_array_equal(alone.quantiles, said.quantiles[4:5])
