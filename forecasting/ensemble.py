@@ -4,7 +4,7 @@ It owns the segments and the weights. A weight follows from how much a model los
 not calibrated on, beside the best (after Bates and Granger 1969), and not from a search for the mixture that
 loses least there: what a search gains on these windows is mostly theirs, and lost on the next. Averages of
 quantiles (Vincent 1912) keep the shape that their members agree on. Quantiles of sums are weighed by their
-pinball loss, means by the squared errors of single periods, each by the loss that it makes least: two models
+pinball loss, means by the root mean squared error of single periods, each by the loss that it makes least: two models
 may know a month equally well, and only one of them its days.
 """
 
@@ -151,7 +151,7 @@ def choose_mean_weights(squares: dict[str, np.ndarray], segment: np.ndarray) -> 
     known = np.logical_and.reduce([np.isfinite(part) for part in squares.values()])
     parts = np.stack([part[known] for part in squares.values()])
     of_period = np.broadcast_to(segment[:, None], known.shape)[known]
-    return _by_segment(list(squares), of_period, lambda rows: parts[:, rows].sum(axis=1))
+    return _by_segment(list(squares), of_period, lambda rows: np.sqrt(parts[:, rows].sum(axis=1)))
 
 
 def _by_segment(
