@@ -4,8 +4,8 @@ It owns the segments and the weights. A weight follows from how much a model los
 not calibrated on, beside the best (after Bates and Granger 1969), and not from a search for the mixture that
 loses least there: what a search gains on these windows is mostly theirs, and lost on the next. Averages of
 quantiles (Vincent 1912) keep the shape that their members agree on. Quantiles of sums are weighed by their
-pinball loss, means by the root mean squared error of single periods, each by the loss that it makes least: two models
-may know a month equally well, and only one of them its days.
+pinball loss, means by the root mean squared error of single periods, each by the loss that it makes least:
+two models may know a month equally well, and only one of them its days.
 """
 
 from collections.abc import Callable
