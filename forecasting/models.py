@@ -123,16 +123,21 @@ class DemandModel:
 
 
 def load_model(folder: Path) -> DemandModel:
-    """The model kept in `folder`; Problem where a file was changed, is foreign or missing."""
+    """The model kept in `folder`; Problem where a file was changed, is foreign, missing or too old."""
     version = verify(folder)
     parts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    return DemandModel(
-        _read_fitted(folder, parts["model"]),
-        read_calibration(folder, parts["calibration"]),
-        parts["as_of"],
-        version,
-        parts["about"],
-    )
+    try:
+        return DemandModel(
+            _read_fitted(folder, parts["model"]),
+            read_calibration(folder, parts["calibration"]),
+            parts["as_of"],
+            version,
+            parts["about"],
+        )
+    except KeyError as missing:
+        raise Problem(
+            f"the model does not state its {missing}: another version of the program wrote it; train again"
+        ) from missing
 
 
 def _read_fitted(folder: Path, parts: dict[str, Any]) -> Fitted:

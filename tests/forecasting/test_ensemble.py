@@ -1,5 +1,6 @@
 """The ensemble: weights found again, averages that are those on paper, files that say the same."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +27,8 @@ from forecasting.forecaster import Prediction
 from forecasting.linear import Linear
 from forecasting.models import DemandModel, load_model
 from forecasting.panel import Panel, build_panel
+from forecasting.persisted import seal
+from ingestion.errors import Problem
 from ingestion.periods import Period
 
 GRID = np.array([1, 4, 7])
@@ -186,6 +189,18 @@ def test_an_ensemble_is_read_back_as_it_was(panel: Panel, tmp_path):
     one, two = (kept.predict(panel, *asked) for kept in (ensemble, again.fitted))
     for name in ("mean", "spread", "sales", "quantiles", "path"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_a_model_of_a_version_without_weights_of_means_asks_to_be_trained_again(panel: Panel, tmp_path):
+    ensemble, calibration = fitted(panel)
+    DemandModel(ensemble, calibration, panel.as_of.date().isoformat()).save(tmp_path)
+    parts = json.loads((tmp_path / "model.json").read_text())
+    for one in parts["model"]["members"]:
+        del one["mean_weight"]
+    (tmp_path / "model.json").write_text(json.dumps(parts))
+    seal(tmp_path)
+    with pytest.raises(Problem, match=r"does not state its 'mean_weight'.*train again"):
+        load_model(tmp_path)
 
 
 def test_each_series_gets_the_weights_of_its_segment(panel: Panel):
