@@ -115,17 +115,19 @@ class _Run:
             rows[half] = self.learned(prediction, ~half).quantiles(prediction.take(half))
         return rows
 
-    def squares(self, prediction: Prediction) -> np.ndarray:
-        """(m, H) squared errors of the means of single periods over mean demand, which is what they are worth
-        where demand comes in counts; NaN where demand is not wholly known.
+    def squares(self, prediction: Prediction, rows: np.ndarray) -> np.ndarray:
+        """(k, H) squared errors of the means of single periods over mean demand, which is what they are worth
+        where demand comes in counts; NaN where demand is not wholly known. rows: (m,) bool, k of the pairs
         """
-        pairs, panel = (self.folds.series, self.folds.origin), self.panel
+        folds, panel, prediction = self.folds.take(rows), self.panel, prediction.take(rows)
         said = np.diff(between(prediction, prediction.mean[:, :, None])[:, :, 0], axis=1, prepend=0.0)
-        actual = ahead_of(panel.quantity, *pairs, said.shape[1])
-        full = ahead_of(panel.in_stock, *pairs, said.shape[1]) >= 1.0
-        usual = self.folds.scale[:, :1] / np.sqrt(self.folds.horizons[0])
+        actual, in_stock = (
+            ahead_of(values, folds.series, folds.origin, said.shape[1])
+            for values in (panel.quantity, panel.in_stock)
+        )
+        usual = folds.scale[:, :1] / np.sqrt(folds.horizons[0])
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(full & (usual > 0), (said - actual) ** 2 / usual, np.nan)
+            return np.where((in_stock >= 1.0) & (usual > 0), (said - actual) ** 2 / usual, np.nan)
 
 
 def train(
@@ -271,7 +273,7 @@ def _weights(run: _Run, tried: dict[str, _Tried], members: Members, rows: np.nda
     of_sums = choose_weights(
         run.folds.take(rows), {name: said[rows] for name, said in members.items()}, segment
     )
-    squares = {name: run.squares(tried[name].prediction)[rows] for name in members}
+    squares = {name: run.squares(tried[name].prediction, rows) for name in members}
     of_means = choose_mean_weights(squares, segment)
     return {name: (of_sums[name], of_means[name]) for name in members}
 
