@@ -143,14 +143,15 @@ def train(
     """Fit all candidates, judge them, and fit the best on everything up to the as-of date.
 
     horizon: longest sum that is learned, periods; default the panel's
-    threads: of LightGBM; default the free cores; results do not depend on it
+    threads: fits at once; default one a core; results do not depend on it
     origins: rolling origins of the backtest
     candidates: default `default_candidates`
     incumbent: name of the recipe in force; default the best plain forecast
     """
     horizon = min(horizon or panel.horizon, panel.horizon)
     folds = build_folds(panel, horizon, origins, seed)
-    run = _Run(panel, folds, _second_half(folds), truth_of(folds), (horizon, seed, threads or free_cores()))
+    way = horizon, seed, threads or os.cpu_count() or 1
+    run = _Run(panel, folds, _second_half(folds), truth_of(folds), way)
     tried = _try_all(run, candidates or default_candidates())
     across = {name: run.across(one.prediction) for name, one in tried.items()}
     trials = {name: _trial(run, one, across[name]) for name, one in tried.items()}
@@ -187,12 +188,6 @@ def default_candidates() -> tuple[Forecaster, ...]:
         Gbm(),
         Gbm("lightgbm_steps", base="steps"),
     )
-
-
-def free_cores() -> int:
-    """Cores that nobody uses now, at least one."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return int(np.clip((os.cpu_count() or 1) - round(load), 1, 8))
 
 
 def _try_all(run: _Run, candidates: tuple[Forecaster, ...]) -> dict[str, _Tried]:
