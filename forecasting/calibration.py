@@ -25,6 +25,12 @@ BINS = 8  # bins of expected sales
 # and simulated histories that loses less than all of it or none of it.
 DOUBT = 0.2
 ENOUGH = 60  # errors that a bin must have before it is split from its neighbours
+# Above this level a bin knows little: the largest of its 100 errors is its .99 quantile. There it leans on
+# the tail that all bins have together, by half where it has this many errors beyond the level. Bins of items
+# that sell nearly never, whose width from median to this level is less, in spreads, have tails of their own.
+HIGH, LEAN, NARROW = 0.8, 20.0, 0.5
+MIDDLE, TOP = (int(np.searchsorted(LEVELS, level)) for level in (0.5, HIGH))
+PRIOR = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5  # where errors are few, in spreads: wide and skewed
 
 
 @dataclass(frozen=True)
@@ -100,21 +106,32 @@ def calibrate(prediction: Prediction, actual: np.ndarray, *, selected: bool = Fa
     """
     known = np.isfinite(actual)
     sales = prediction.sales[known]
-    bins = int(np.clip(len(sales) // (ENOUGH * (len(BANDS) + 1)), 1, BINS))
-    edges = np.unique(np.quantile(sales, np.arange(1, bins) / bins)) if len(sales) else np.empty(0)
+    count = int(np.clip(len(sales) // (ENOUGH * (len(BANDS) + 1)), 1, BINS))
+    edges = np.unique(np.quantile(sales, np.arange(1, count) / count)) if len(sales) else np.empty(0)
     cell = np.searchsorted(edges, prediction.sales)
     band = np.broadcast_to(np.searchsorted(BANDS, prediction.horizons), actual.shape)
     error = (actual - prediction.mean) / prediction.spread
     shape = (len(BANDS) + 1, len(edges) + 1, len(LEVELS))
-    pooled, shift = np.zeros(shape), np.zeros(shape if len(prediction.levels) else (*shape[:2], 0))
+    bins = {(b, c): _enough(known, band, cell, b, c) for b in range(shape[0]) for c in range(shape[1])}
+    own, pooled = np.zeros(shape), np.zeros(shape)
+    shift = np.zeros(shape if len(prediction.levels) else (*shape[:2], 0))
+    for place, rows in bins.items():
+        own[place] = _levels_of(error[rows])
+    width = own[:, :, TOP] - own[:, :, MIDDLE]
+    alike = width >= NARROW
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = (error - own[band, cell, TOP]) / width[band, cell]
+    tail = _levels_of(beyond[known & alike[band, cell]])
     raw = at_levels(prediction.levels, prediction.quantiles) if len(prediction.levels) else None
-    for b in range(shape[0]):
-        for c in range(shape[1]):
-            rows = _enough(known, band, cell, b, c)
-            pooled[b, c] = _levels_of(error[rows], selected)
-            if raw is not None:
-                off = (actual[rows][:, None] - raw[rows]) / prediction.spread[rows][:, None]
-                shift[b, c] = _shifts(off)
+    for place, rows in bins.items():
+        pooled[place] = own[place]
+        if alike[place]:
+            pooled[place] = _leaning(own[place], own[place][TOP] + tail * width[place], rows.sum())
+        if rows.any() and not selected:
+            pooled[place] -= _doubted(error[rows].mean())
+        if raw is not None:
+            off = (actual[rows][:, None] - raw[rows]) / prediction.spread[rows][:, None]
+            shift[place] = _shifts(off)
     pooled.sort(axis=2)
     unfinished = Calibration(edges, pooled, shift, 0.0, int(known.sum()))
     return Calibration(edges, pooled, shift, _correlation(prediction, actual, unfinished), int(known.sum()))
@@ -128,16 +145,21 @@ def _enough(known: np.ndarray, band: np.ndarray, cell: np.ndarray, b: int, c: in
     return known
 
 
-def _levels_of(errors: np.ndarray, selected: bool) -> np.ndarray:
-    """Quantiles of errors at LEVELS; few errors lean on a wide, skewed prior."""
-    prior = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5
+def _levels_of(errors: np.ndarray) -> np.ndarray:
+    """Quantiles of errors at LEVELS; few errors lean on the prior."""
     if not len(errors):
-        return prior
+        return PRIOR
     ordered = np.quantile(errors, LEVELS, method="weibull")
     # Full weight from where at least one error is expected to lie beyond the level.
     weight = np.minimum(len(errors) * np.minimum(LEVELS, 1 - LEVELS), 1.0)
-    out = weight * ordered + (1 - weight) * np.maximum(prior, np.where(LEVELS > 0.5, ordered, prior))
-    return out if selected else out - _doubted(errors.mean())
+    return weight * ordered + (1 - weight) * np.maximum(PRIOR, np.where(LEVELS > 0.5, ordered, PRIOR))
+
+
+def _leaning(own: np.ndarray, of_all: np.ndarray, count: int) -> np.ndarray:
+    """(LEVELS,) what `count` errors of a bin say, above HIGH averaged with what those of all bins say."""
+    beyond = count * (1 - LEVELS)
+    weight = np.where(LEVELS > HIGH, beyond / (beyond + LEAN), 1.0)
+    return weight * own + (1 - weight) * of_all
 
 
 def _shifts(off: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What calibration promises: levels that held, few errors that do not overreach, correlation found again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm, poisson
@@ -94,3 +96,32 @@ def test_what_errors_have_in_common_is_believed_by_half_unless_windows_are_of_on
     off = calibrate(prediction, actual + 0.2 * prediction.spread, selected=selected).pooled
     told = (LEVELS >= 0.1) & (LEVELS <= 0.95)  # beyond, the prior speaks as well
     np.testing.assert_allclose((off - fair)[:, :, told], 0.2 * believed, atol=1e-6)
+
+
+def test_one_wild_error_does_not_become_the_tail_of_its_bin():
+    prediction, actual = poisson_sums(640, 6)
+    wild = actual.copy()
+    wild[0, 0] += 50.0 * prediction.spread[0, 0]
+    calm, told = (calibrate(prediction, one, selected=True).pooled for one in (actual, wild))
+    risen = (told - calm)[:, :, np.searchsorted(LEVELS, 0.99)]
+    assert 0.5 < risen.max() < 5.0  # of 80 errors the largest is the .99 quantile, 50 spreads higher
+    assert np.median(risen) < 0.1
+
+
+def test_items_that_sell_nearly_never_keep_a_tail_of_their_own():
+    busy, actual = poisson_sums(2000, 7)
+    rng = np.random.default_rng(8)
+    rare = busy.take(np.arange(1000))
+    rate = np.full((1000, 1), 0.002) * HORIZONS
+    rare = replace(rare, mean=rate, spread=rate, sales=rate, quantiles=rate[:, :, None] * np.ones(3))
+    sold = np.cumsum(rng.binomial(np.diff(HORIZONS, prepend=0), 0.002, (1000, 4)), axis=1)
+    both = replace(
+        busy,
+        **{
+            name: np.concatenate([getattr(busy, name), getattr(rare, name)])
+            for name in ("mean", "spread", "sales", "quantiles", "path")
+        },
+    )
+    rows = calibrate(both, np.concatenate([actual, sold])).quantiles(rare)
+    upper = rows[:, -1, np.searchsorted(LEVELS, 0.99)]  # a chance of 5.4 % of one within 28 days
+    assert (upper.round() == 1).all()
