@@ -28,7 +28,7 @@ ENOUGH = 60  # errors that a bin must have before it is split from its neighbour
 # Above this level a bin knows little: the largest of its 100 errors is its .99 quantile. There it leans on
 # the tail that all bins have together, by half where it has this many errors beyond the level. Bins of items
 # that sell rarely, whose width from median to this level is less, in spreads, have tails of their own.
-HIGH, LEAN, NARROW = 0.8, 20.0, 0.75
+HIGH, LEAN, NARROW = 0.8, 60.0, 0.75
 MIDDLE, TOP = (int(np.searchsorted(LEVELS, level)) for level in (0.5, HIGH))
 PRIOR = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5  # where errors are few, in spreads: wide and skewed
 
