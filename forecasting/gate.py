@@ -13,12 +13,11 @@ import pandas as pd
 from forecasting.backtest import Folds, score, segments
 from forecasting.cumulative import LEVELS
 from forecasting.panel import Panel
-from forecasting.significance import Difference, paired_difference
+from forecasting.significance import Difference, luck, paired_difference
 from forecasting.trials import Trial
 
 COVERED = (0.8, 0.9, 0.95, 0.99)
 SLACK = 0.02  # share of windows that a level may be off
-CHANCE = 1.645  # standard errors of a share that luck is granted
 MORE_BIAS = 0.05  # of demand, beyond the incumbent's largest bias
 MOST_BIAS = 0.1  # share of demand
 MORE_COST = 0.05  # share of the incumbent's cost, beyond which luck is no excuse
@@ -89,8 +88,8 @@ def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, se
         return Verdict(False, (why,), pd.DataFrame(columns=MEASURES))
     tables = [_scores(panel, folds, trial) for trial in (challenger, incumbent)]
     measures = [_pinball(found, challenger, incumbent)]
-    measures += _coverage(panel, folds, *tables)
-    measures.append(_bias(*tables))
+    measures += _coverage(panel, folds, challenger, tables, seed)
+    measures.append(_bias(folds, challenger, tables, seed))
     costs = [stocked(panel, folds, trial.quantiles) for trial in (challenger, incumbent)]
     measures.append(_cost(costs[0], costs[1], seed))
     failed = [measure for measure in measures if not measure.passed]
@@ -117,25 +116,31 @@ def _pinball(found: Difference, challenger: Trial, incumbent: Trial) -> _Measure
     return _Measure("pinball", found.high, 0.0, better, words)
 
 
-def _coverage(panel: Panel, folds: Folds, challenger: _Scores, incumbent: _Scores) -> Iterator[_Measure]:
+def _coverage(
+    panel: Panel, folds: Folds, trial: Trial, tables: list[_Scores], seed: int
+) -> Iterator[_Measure]:
+    challenger, incumbent = tables
     scored = folds.clean & np.isfinite(folds.actual) & (folds.scale > 0)
     masks = segments(panel, folds)
     for band in _bands(challenger):
-        pairs = max(int((masks[band] & scored).any(axis=1).sum()), 1)
+        counted = np.where(masks[band] & scored, 1.0, np.nan)
         for level in COVERED:
-            noise = CHANCE * np.sqrt(level * (1 - level) / pairs)
+            row = trial.quantiles[:, :, np.searchsorted(LEVELS, level)]
+            noise = luck((folds.actual <= row + 1e-6) * counted, counted, folds.origin, folds.series, seed)
             value = _miss(challenger[band], level)
             # Where the incumbent happens to be right in one band, that must not hold back a better forecast.
             limit = max(SLACK + noise, *(_miss(incumbent[name], level) for name in _bands(incumbent)))
             share = _shares(challenger[band], level)
             words = f"{band}: demand is within the {level:g} quantile in {share} of the windows, "
-            words += f"{value:.1%} off; {limit:.1%} is allowed with {pairs} pairs of series and origin"
+            words += f"{value:.1%} off; {limit:.1%} is allowed, {noise:.1%} of it as luck"
             yield _Measure(f"coverage {level:g}, {band}", value, limit, value <= limit + 1e-9, words)
 
 
-def _bias(challenger: _Scores, incumbent: _Scores) -> _Measure:
-    value, before = challenger["all"]["bias"], abs(incumbent["all"]["bias"])
-    limit = max(MOST_BIAS, before + MORE_BIAS) if np.isfinite(before) else MOST_BIAS
+def _bias(folds: Folds, trial: Trial, tables: list[_Scores], seed: int) -> _Measure:
+    value, before = (table["all"]["bias"] for table in tables)
+    known = np.where(np.isfinite(trial.loss), 1.0, np.nan)
+    noise = luck(trial.mean * known, folds.actual * known, folds.origin, folds.series, seed)
+    limit = max(MOST_BIAS + noise, abs(before) + MORE_BIAS if np.isfinite(before) else 0.0)
     words = f"the mean is off by {_percent(value)} of demand; {limit:.1%} either way is allowed"
     return _Measure("bias", abs(value), limit, not abs(value) > limit + 1e-9, words)
 

@@ -61,19 +61,50 @@ def paired_difference(
     # How far each block pulls the mean: the linearised statistic, so that no resample divides by nothing.
     pull = np.where(known, off - mean, 0.0).sum(axis=1) / known.sum()
     used = known.any(axis=1)
-    of_series, count = _blocks(series[used])
-    of_origin, times = _blocks(origin[used])
-    table = np.bincount(of_series * times + of_origin, weights=pull[used], minlength=count * times)
-    if max(count, times) == 1:
+    error, freedom = _error(pull[used], origin[used], series[used], seed, draws)
+    if not np.isfinite(error):
         return Difference(mean, float("-inf"), float("inf"), 1.0)
+    reach = float(student.ppf(LEVEL, freedom)) * error
+    p = float(student.cdf(mean / error, freedom)) if error > 0 else float(np.heaviside(mean, 0.5))
+    return Difference(mean, mean - reach, mean + reach, p)
+
+
+def luck(
+    found: np.ndarray, of: np.ndarray, origin: np.ndarray, series: np.ndarray, seed: int, draws: int = 2000
+) -> float:
+    """How far the ratio sum(found) / sum(of) is off by luck at most: passed with a chance of 5 % on one side.
+
+    found, of: (m, g) of the same windows, NaN in either where not counted
+    origin, series, draws: as `paired_difference`, whose resampling this is
+
+    What a month does to all series alike is in it: a market that rose makes every honest mean too low.
+    Infinite where there is one series and one origin, 0 where nothing is counted.
+    """
+    known = np.isfinite(found) & np.isfinite(of)
+    total = float(of[known].sum())
+    if not total > 0:
+        return 0.0
+    ratio = float(found[known].sum()) / total
+    pull = np.where(known, found - ratio * of, 0.0).sum(axis=1) / total
+    used = known.any(axis=1)
+    error, freedom = _error(pull[used], origin[used], series[used], seed, draws)
+    return float(student.ppf(LEVEL, freedom)) * error if np.isfinite(error) else float("inf")
+
+
+def _error(
+    pull: np.ndarray, origin: np.ndarray, series: np.ndarray, seed: int, draws: int
+) -> tuple[float, float]:
+    """Standard error of the sum of the pulls (m,), and its degrees of freedom; infinite if not to be told."""
+    of_series, count = _blocks(series)
+    of_origin, times = _blocks(origin)
+    if max(count, times) == 1:
+        return float("inf"), 1.0
+    table = np.bincount(of_series * times + of_origin, weights=pull, minlength=count * times)
     table = table.reshape(count, times)
     rng = np.random.default_rng(seed)
     moved = _weights(rng, count, draws) @ table
     error = float((moved * _weights(rng, times, draws)).sum(axis=1).std())
-    freedom = _freedom(table)
-    reach = float(student.ppf(LEVEL, freedom)) * error
-    p = float(student.cdf(mean / error, freedom)) if error > 0 else float(np.heaviside(mean, 0.5))
-    return Difference(mean, mean - reach, mean + reach, p)
+    return error, _freedom(table)
 
 
 def _blocks(labels: np.ndarray) -> tuple[np.ndarray, int]:

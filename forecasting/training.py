@@ -246,9 +246,14 @@ def _judged(
 
 
 def _can_join(trials: dict[str, Trial], name: str) -> bool:
-    """Whether a candidate is averaged with others: it loses hardly more than the best."""
+    """Whether a candidate is averaged with others: it loses hardly more than the best, and is not a plain
+    forecast where a learned one does as well. Plain ones know neither season nor plans: in a calm month that
+    hardly shows, and the peak after it is missed by all that they weigh.
+    """
     loss = {key: _mean_loss(one, trials) for key, one in trials.items()}
-    return bool(loss[name] <= NEARLY * min(loss.values()))
+    near = {key for key in trials if loss[key] <= NEARLY * min(loss.values())}
+    learned = {key for key in near if not trials[key].plain}
+    return name in (learned or near)
 
 
 def _ensemble_trial(run: _Run, tried: dict[str, _Tried], members: Members, trials: dict[str, Trial]) -> Trial:

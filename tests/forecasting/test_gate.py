@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtri
 from scipy.stats import poisson
 
 from forecasting.backtest import Folds, folds_of, losses, segments
@@ -165,6 +166,25 @@ def test_a_biased_mean_blocks_alone(panel, folds):
     verdict = judge(panel, folds, biased, wide(folds, np.ones(len(folds.series), bool), 1.0), seed=0)
     assert verdict.measures.loc[~verdict.measures["passed"], "rule"].tolist() == ["bias"]
     assert verdict.reasons[0].startswith("the mean is off by +")
+
+
+def test_a_market_that_moved_is_luck_and_a_mean_that_is_always_low_is_not(panel, folds):
+    """A fifth more demand than anybody knew: in a few months by chance, or in each of them alike."""
+    moved = np.array([0.9, 1.4, 1.0, 1.5, 1.1, 1.45, 0.95, 1.3])[(folds.origin - 50) // 7, None]
+    assert moved.mean() == pytest.approx(1.2)
+    for factor, passes in ((moved, True), (1.2, False)):
+        came = replace(folds, actual=folds.actual * factor)
+        new, old = trial(came, "new"), trial(came, "old", 1.2)
+        new, old = (
+            replace(one, quantiles=quantiles, loss=losses(came, quantiles))
+            for one, quantiles in (
+                (new, new.quantiles * np.exp(0.2 * ndtri(LEVELS))),  # aware that the market moves
+                (old, old.quantiles * 3.0),
+            )
+        )
+        verdict = judge(panel, came, new, old, seed=0)
+        assert verdict.promoted == passes
+        assert ("bias" in failed(verdict)) != passes
 
 
 def test_a_higher_cost_of_stocking_blocks_alone(panel, folds):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecasting.significance import paired_difference
+from forecasting.significance import luck, paired_difference
 
 SERIES, ORIGINS = np.repeat(np.arange(40), 5), np.tile(np.arange(5), 40)
 
@@ -80,3 +80,23 @@ def test_the_same_seed_gives_the_same_answer_and_the_order_of_rows_does_not_matt
     assert first == paired_difference(new, old, ORIGINS, SERIES, 9)
     other = paired_difference(new[order], old[order], ORIGINS[order], SERIES[order], 9)
     assert first.high == pytest.approx(other.high)
+
+
+def test_a_ratio_is_off_by_more_than_luck_as_rarely_as_promised():
+    rng = np.random.default_rng(6)
+    of = rng.gamma(2.0, 10.0, (200, 3))
+    of[rng.random((200, 3)) < 0.2] = np.nan
+    low = high = 0
+    for k in range(400):
+        found = of * (0.8 + 0.1 * losses(rng, 0.3, 0.5, 0.5))
+        known = np.isfinite(found)
+        off, reach = found[known].sum() / of[known].sum() - 0.8, luck(found, of, ORIGINS, SERIES, k, 400)
+        low, high = low + (off < -reach), high + (off > reach)
+    assert 4 <= low <= 34
+    assert 4 <= high <= 34
+
+
+def test_luck_of_nothing_is_none_and_of_a_single_window_not_to_be_told():
+    assert luck(np.full((4, 2), np.nan), np.ones((4, 2)), ORIGINS[:4], SERIES[:4], 0) == 0.0
+    assert luck(np.zeros((4, 2)), np.zeros((4, 2)), ORIGINS[:4], SERIES[:4], 0) == 0.0
+    assert luck(np.ones((1, 2)), np.ones((1, 2)), ORIGINS[:1], SERIES[:1], 0) == np.inf

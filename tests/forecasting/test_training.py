@@ -12,11 +12,12 @@ from scipy.stats import poisson
 from forecasting.backtest import build_folds, losses, truth_of
 from forecasting.baselines import KINDS, Baseline
 from forecasting.cumulative import LEVELS
+from forecasting.ensemble import NEARLY
 from forecasting.forecaster import Prediction
 from forecasting.gate import judge
 from forecasting.gbm import Gbm
 from forecasting.panel import Panel, build_panel
-from forecasting.training import TIE, _decide, _Run, train
+from forecasting.training import TIE, _can_join, _decide, _Run, train
 from forecasting.trials import Trial
 from ingestion.periods import Period
 
@@ -140,6 +141,18 @@ def test_an_average_goes_first_where_it_is_nearly_as_good(run: _Run, times: floa
     plain, modest = trial_of(run, "sba", 1.3), trial_of(run, "modest", 1.05)
     average = replace(modest, name="ensemble", loss=times * modest.loss)
     assert decide(run, plain, modest, average)[0] == serves
+
+
+def test_plain_forecasts_are_averaged_only_where_no_learned_one_is_as_good(run: _Run):
+    """In a calm month one that knows no season does as well, and would weigh on the peak after it."""
+    sba, tsb, near, far = (
+        trial_of(run, *one) for one in (("sba", 1.0), ("tsb", 1.01), ("near", 1.02), ("far", 2.0))
+    )
+    trials = {one.name: one for one in (sba, tsb, near, far)}
+    assert np.nanmean(near.loss) < NEARLY * np.nanmean(sba.loss)
+    assert [name for name in trials if _can_join(trials, name)] == ["near"]
+    del trials["near"]
+    assert [name for name in trials if _can_join(trials, name)] == ["sba", "tsb"]
 
 
 def test_only_windows_that_all_were_scored_on_count(run: _Run):
