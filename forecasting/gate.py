@@ -74,13 +74,14 @@ def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, se
     seed: of the bootstrap
 
     1. Pinball: the upper 95 % limit of its loss less the incumbent's is below zero (paired block bootstrap).
-    2. Coverage, per volume band and level: the level is at most 2 points, and 1.645 standard errors of a
-       share among the band's pairs of series and origin, outside [P(Y < q), P(Y ≤ q)]; or no farther
-       outside than the incumbent in its worst band. Windows of one pair overlap, so they count as one.
-    3. Bias over all scored windows: at most 10 % of demand either way, or 5 points more than the incumbent's:
-       windows with full shelves are the calm ones, so that an honest mean lies above them.
+    2. Coverage, per volume band and level: the level is at most 2 points and luck outside [P(Y < q), P(Y ≤ q)];
+       or no farther outside than the incumbent in its worst band.
+    3. Bias over all scored windows: at most 10 % of demand and luck either way, or 5 points more than the
+       incumbent's: windows with full shelves are the calm ones, so that an honest mean lies above them.
     4. Cost of stocking by its quantiles (`decision_cost`): no more than the incumbent's; or, where a paired
        bootstrap cannot tell the two apart with 95 % confidence, at most 5 % more.
+
+    Luck is `significance.luck`: a market that moved is no fault of a model.
     """
     found = paired_difference(challenger.loss, incumbent.loss, folds.origin, folds.series, seed)
     if not np.isfinite(found.mean):
