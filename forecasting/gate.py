@@ -74,8 +74,8 @@ def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, se
     seed: of the bootstrap
 
     1. Pinball: the upper 95 % limit of its loss less the incumbent's is below zero (paired block bootstrap).
-    2. Coverage, per volume band and level: the level is at most 2 points and luck outside [P(Y < q), P(Y ≤ q)];
-       or no farther outside than the incumbent in its worst band.
+    2. Coverage, per volume band and level: the level is at most 2 points and luck outside
+       [P(Y < q), P(Y ≤ q)]; or no farther outside than the incumbent in its worst band.
     3. Bias over all scored windows: at most 10 % of demand and luck either way, or 5 points more than the
        incumbent's: windows with full shelves are the calm ones, so that an honest mean lies above them.
     4. Cost of stocking by its quantiles (`decision_cost`): no more than the incumbent's; or, where a paired
