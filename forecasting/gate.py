@@ -18,6 +18,7 @@ from forecasting.trials import Trial
 
 COVERED = (0.8, 0.9, 0.95, 0.99)
 SLACK = 0.02  # share of windows that a level may be off
+CHANCE = 1.645  # standard errors of a share that luck is granted
 MORE_BIAS = 0.05  # of demand, beyond the incumbent's largest bias
 MOST_BIAS = 0.1  # share of demand
 MORE_COST = 0.05  # share of the incumbent's cost, beyond which luck is no excuse
@@ -81,7 +82,9 @@ def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, se
     4. Cost of stocking by its quantiles (`decision_cost`): no more than the incumbent's; or, where a paired
        bootstrap cannot tell the two apart with 95 % confidence, at most 5 % more.
 
-    Luck is `significance.luck`: a market that moved is no fault of a model.
+    Luck is `significance.luck`: a market that moved is no fault of a model. For a share it is at least 1.645
+    standard errors of the level among the band's pairs of series and origin; windows of one pair overlap, so
+    they count as one.
     """
     found = paired_difference(challenger.loss, incumbent.loss, folds.origin, folds.series, seed)
     if not np.isfinite(found.mean):
@@ -125,9 +128,13 @@ def _coverage(
     masks = segments(panel, folds)
     for band in _bands(challenger):
         counted = np.where(masks[band] & scored, 1.0, np.nan)
+        pairs = max(int(np.isfinite(counted).any(axis=1).sum()), 1)
         for level in COVERED:
             row = trial.quantiles[:, :, np.searchsorted(LEVELS, level)]
-            noise = luck((folds.actual <= row + 1e-6) * counted, counted, folds.origin, folds.series, seed)
+            met = (folds.actual <= row + 1e-6) * counted
+            # Where hardly any or nearly all windows are covered, they show less luck than the level has.
+            noise = CHANCE * np.sqrt(level * (1 - level) / pairs)
+            noise = max(noise, luck(met, counted, folds.origin, folds.series, seed))
             value = _miss(challenger[band], level)
             # Where the incumbent happens to be right in one band, that must not hold back a better forecast.
             limit = max(SLACK + noise, *(_miss(incumbent[name], level) for name in _bands(incumbent)))

@@ -246,14 +246,13 @@ def _judged(
 
 
 def _can_join(trials: dict[str, Trial], name: str) -> bool:
-    """Whether a candidate is averaged with others: it loses hardly more than the best, and is not a plain
-    forecast where a learned one does as well. Plain ones know neither season nor plans: in a calm month that
+    """Whether a candidate is averaged with others: it loses hardly more than the best, and is no plain
+    forecast where a learned one is the best. Plain ones know neither season nor plans: in a calm month that
     hardly shows, and the peak after it is missed by all that they weigh.
     """
     loss = {key: _mean_loss(one, trials) for key, one in trials.items()}
-    near = {key for key in trials if loss[key] <= NEARLY * min(loss.values())}
-    learned = {key for key in near if not trials[key].plain}
-    return name in (learned or near)
+    best = min(loss, key=lambda key: loss[key])
+    return bool(loss[name] <= NEARLY * loss[best]) and (trials[best].plain or not trials[name].plain)
 
 
 def _ensemble_trial(run: _Run, tried: dict[str, _Tried], members: Members, trials: dict[str, Trial]) -> Trial:
