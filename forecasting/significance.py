@@ -1,6 +1,7 @@
 """Whether one forecast's losses are lower than another's by more than the luck of these series and origins.
 
-It owns the comparison of two candidates on the same windows; the gate decides by it, run tables show it.
+It owns the comparison of two candidates on the same windows, and the luck in one's shares and bias; the gate
+decides by them, run tables show the comparison.
 """
 
 from dataclasses import dataclass
@@ -57,11 +58,7 @@ def paired_difference(
     known = np.isfinite(off)
     if not known.any():
         return UNKNOWN
-    mean = float(off[known].mean())
-    # How far each block pulls the mean: the linearised statistic, so that no resample divides by nothing.
-    pull = np.where(known, off - mean, 0.0).sum(axis=1) / known.sum()
-    used = known.any(axis=1)
-    error, freedom = _error(pull[used], origin[used], series[used], seed, draws)
+    mean, error, freedom = _ratio(off, np.ones_like(off), origin, series, seed, draws)
     if not np.isfinite(error):
         return Difference(mean, float("-inf"), float("inf"), 1.0)
     reach = float(student.ppf(LEVEL, freedom)) * error
@@ -80,31 +77,34 @@ def luck(
     What a month does to all series alike is in it: a market that rose makes every honest mean too low.
     Infinite where there is one series and one origin, 0 where nothing is counted.
     """
-    known = np.isfinite(found) & np.isfinite(of)
-    total = float(of[known].sum())
-    if not total > 0:
+    if not np.where(np.isfinite(found), np.nan_to_num(of), 0.0).sum() > 0:
         return 0.0
-    ratio = float(found[known].sum()) / total
-    pull = np.where(known, found - ratio * of, 0.0).sum(axis=1) / total
-    used = known.any(axis=1)
-    error, freedom = _error(pull[used], origin[used], series[used], seed, draws)
+    _, error, freedom = _ratio(found, of, origin, series, seed, draws)
     return float(student.ppf(LEVEL, freedom)) * error if np.isfinite(error) else float("inf")
 
 
-def _error(
-    pull: np.ndarray, origin: np.ndarray, series: np.ndarray, seed: int, draws: int
-) -> tuple[float, float]:
-    """Standard error of the sum of the pulls (m,), and its degrees of freedom; infinite if not to be told."""
-    of_series, count = _blocks(series)
-    of_origin, times = _blocks(origin)
+def _ratio(
+    found: np.ndarray, of: np.ndarray, origin: np.ndarray, series: np.ndarray, seed: int, draws: int
+) -> tuple[float, float, float]:
+    """The ratio of the sums of two (m, g) arrays where both are known, its standard error, infinite if not to
+    be told, and the degrees of freedom of that.
+    """
+    known = np.isfinite(found) & np.isfinite(of)
+    total = float(of[known].sum())
+    ratio = float(found[known].sum()) / total
+    # How far each block pulls the ratio: the linearised statistic, so that no resample divides by nothing.
+    pull = np.where(known, found - ratio * of, 0.0).sum(axis=1) / total
+    used = known.any(axis=1)
+    of_series, count = _blocks(series[used])
+    of_origin, times = _blocks(origin[used])
     if max(count, times) == 1:
-        return float("inf"), 1.0
-    table = np.bincount(of_series * times + of_origin, weights=pull, minlength=count * times)
+        return ratio, float("inf"), 1.0
+    table = np.bincount(of_series * times + of_origin, weights=pull[used], minlength=count * times)
     table = table.reshape(count, times)
     rng = np.random.default_rng(seed)
     moved = _weights(rng, count, draws) @ table
     error = float((moved * _weights(rng, times, draws)).sum(axis=1).std())
-    return error, _freedom(table)
+    return ratio, error, _freedom(table)
 
 
 def _blocks(labels: np.ndarray) -> tuple[np.ndarray, int]:
