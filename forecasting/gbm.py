@@ -4,9 +4,11 @@ It owns two candidates that differ in their base. On the structural expectation 
 directly; on steps a first model learns single periods, which know on which day a promotion starts, and the
 sums correct what those add up to. Either is the average of a few fits (Breiman 1996), each on a bounded
 sample of rows of its own: what one sample happens to teach is not repeated, and time does not grow with the
-series. Promotion depth moves the base alone, which never falls in it; the mean of the sums only sees whether
-periods are promoted, and never falls in that; spread and quantiles are multiples of the mean that do not see
-the series' own promotions at all. So more promotion is never expected to sell less.
+series. Where a tree may split a feature is drawn and not sought (Geurts, Ernst and Wehenkel 2006), so that no
+split rests on where a few rows happened to fall. Promotion depth moves the base alone, which never falls in
+it; the mean of the sums only sees whether periods are promoted, and never falls in that; spread and quantiles
+are multiples of the mean that do not see the series' own promotions at all. So more promotion is never
+expected to sell less.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -196,6 +198,7 @@ class Gbm:
             "bagging_fraction": 0.8,
             "bagging_freq": 1,
             "lambda_l2": 1.0,
+            "extra_trees": True,  # one border a feature, drawn: the best of 255 is mostly the luckiest
             "max_bin": BINS,
             "deterministic": True,
             "force_col_wise": True,
