@@ -49,16 +49,24 @@ class Case:
 
 def pasta(data: Path) -> Case:
     """118 grocery items, four years of days, promotions known ahead."""
+    return replace(walked("pasta", _pasta(data), Period("day"), ("closed", "IT"), (8, 21)), promotes=True)
+
+
+def pasta_weeks(data: Path) -> Case:
+    """The same items in whole weeks, promoted by the share of their days."""
+    return walked("pasta_weeks", _pasta(data), Period("week"), ("closed", "IT"), (8, 4))
+
+
+def _pasta(data: Path) -> Tables:
     frame = pd.read_parquet(data / "pasta" / "daily.parquet").rename(columns={"value": "quantity"})
     frame = frame.assign(sku=frame["brand"] + frame["product"].astype("str"), location="store")
     frame["date"] = frame["date"].astype("datetime64[ns]")
     items = frame[["sku", "brand"]].drop_duplicates().assign(category="pasta")
-    tables = {
+    return {
         "demand": frame[["sku", "location", "date", "quantity", "promotion"]],
         "plans": frame[["sku", "location", "date", "promotion"]],
         "items": items,
     }
-    return replace(walked("pasta", tables, Period("day"), ("closed", "IT"), (8, 21)), promotes=True)
 
 
 def freshretail(data: Path) -> Case:
@@ -97,7 +105,12 @@ def vn2(data: Path) -> Case:
     return walked("vn2", tables, Period("week"), ("missing", None), (9, 3))
 
 
-CASES: dict[str, Callable[[Path], Case]] = {"pasta": pasta, "freshretail": freshretail, "vn2": vn2}
+CASES: dict[str, Callable[[Path], Case]] = {
+    "pasta": pasta,
+    "freshretail": freshretail,
+    "vn2": vn2,
+    "pasta_weeks": pasta_weeks,
+}
 
 
 def walked(

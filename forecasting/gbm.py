@@ -56,7 +56,7 @@ class StepFit(NamedTuple):
 
 
 # Days hold weekdays and runs of promotions to tell apart: fits twice as fine make promoted days 1 % more
-# accurate. On weeks they follow noise: sums come out 2 % too low. Drawn borders smooth the one week that sells.
+# accurate. On weeks they follow noise: sums come out 2 % too low. Drawn borders smooth a week that sells.
 FINER, PLAIN = StepFit(240_000, 2.0, 4, 2.25, 2 / 3, True), StepFit(120_000, 1.5, 2, 1.5, 1.0, False)
 STEP_FITS = {"day": FINER, "week": PLAIN, "month": PLAIN}
 
