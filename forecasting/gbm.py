@@ -130,14 +130,14 @@ class Gbm:
         said, lift = _said(mean, table)
         unplanned = _unplanned(names)
         fewer = tuple(names[k] for k in unplanned)
-        targets = target / lift, np.abs(target - said) / lift, weight
-        return _Begun(step, mean, table[:, unplanned], fewer, targets, seed)
+        narrow = _dataset(table[:, unplanned], target, weight, fewer).construct()
+        return _Begun(step, mean, narrow, (target / lift, np.abs(target - said) / lift), seed)
 
     def _rest(self, begun: "_Begun") -> dict[str, tuple[Any, ...]]:
         """Quantiles and spread as multiples of the base with what the mean expects of the series' own
         promotions, which they do not see: of each the function that fits it and its arguments.
         """
-        ratio, off, _ = begun.targets
+        ratio, off = begun.targets
         spread = {"objective": "tweedie", "tweedie_variance_power": 1.5}
         jobs: dict[str, tuple[Any, ...]] = {
             f"q{level}": (
@@ -154,7 +154,8 @@ class Gbm:
     def _fit_narrow(
         self, begun: "_Begun", more: dict[str, Any], target: np.ndarray, trees: int
     ) -> lightgbm.Booster:
-        data = _dataset(begun.table, target, begun.targets[2], begun.names)
+        # What of the features has been cut into bins is shared; the target is each fit's own.
+        data = begun.narrow.subset(np.arange(len(target))).construct().set_label(target)
         return lightgbm.train(self._common(len(target), begun.seed) | more, data, trees)
 
     def _fit_steps(
@@ -214,15 +215,14 @@ class Gbm:
 class _Begun(NamedTuple):
     """A fit that has its mean, and what the rest of it learns from.
 
-    table: (rows, names) without the series' own promotions
-    targets: (rows,) demand, and how far the mean is off it, as multiples of the base with promotions; weights
+    narrow: the rows without the series' own promotions, in bins
+    targets: (rows,) demand, and how far the mean is off it, as multiples of the base with promotions
     """
 
     step: lightgbm.Booster | None
     mean: lightgbm.Booster
-    table: np.ndarray
-    names: tuple[str, ...]
-    targets: tuple[np.ndarray, np.ndarray, np.ndarray]
+    narrow: lightgbm.Dataset
+    targets: tuple[np.ndarray, np.ndarray]
     seed: int
 
 
@@ -405,6 +405,5 @@ def _dataset(
         target,
         weight=weight,
         feature_name=columns,
-        params={"max_bin": BINS, "verbose": -1},
-        free_raw_data=False,
+        params={"max_bin": BINS, "num_threads": 1, "verbose": -1},
     )
