@@ -202,7 +202,7 @@ class Gbm:
             "bagging_fraction": 0.8,
             "bagging_freq": 1,
             "lambda_l2": 1.0,
-            "extra_trees": True,  # one border a feature, drawn: the best of 255 is mostly the luckiest
+            "extra_trees": True,  # one border a feature, drawn
             "max_bin": BINS,
             "deterministic": True,
             "force_col_wise": True,
