@@ -45,7 +45,6 @@ LEAST_PERIODS = {"day": 28, "week": 16, "month": 12}  # below, no global model i
 # need not be so next time, and an average errs less than most of its members (Bates and Granger 1969).
 TIE = 1.01
 Members = dict[str, np.ndarray]  # name → (m, g, LEVELS) quantiles of what is averaged
-Weights = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -88,11 +87,22 @@ class _Tried:
 
 
 @dataclass(frozen=True)
+class _Average:
+    """Weights of the quantiles and of the means of each member in each segment, what they say together about
+    the folds, and the processor seconds of all.
+    """
+
+    weights: dict[str, tuple[np.ndarray, np.ndarray]]
+    prediction: Prediction
+    seconds: float
+
+
+@dataclass(frozen=True)
 class _Run:
     """What every step of one training needs: data, folds, their two halves, the truth, the way.
 
     later: (m,) bool, pairs of the later origins. All models are fitted before the first origin; what is
-        learned of their errors in one half is judged in the other, so that every window is judged once
+        learned of the size of their errors in one half is judged in the other, and every window once
     way: horizon, seed and threads of every fit
     """
 
@@ -115,11 +125,11 @@ class _Run:
             rows[half] = self.learned(prediction, ~half).quantiles(prediction.take(half))
         return rows
 
-    def squares(self, prediction: Prediction, rows: np.ndarray) -> np.ndarray:
-        """(k, H) squared errors of the means of single periods over mean demand, which is what they are worth
-        where demand comes in counts; NaN where demand is not wholly known. rows: (m,) bool, k of the pairs
+    def squares(self, prediction: Prediction) -> np.ndarray:
+        """(m, H) squared errors of the means of single periods over mean demand, which is what they are worth
+        where demand comes in counts; NaN where demand is not wholly known.
         """
-        folds, panel, prediction = self.folds.take(rows), self.panel, prediction.take(rows)
+        folds, panel = self.folds, self.panel
         said = np.diff(between(prediction, prediction.mean[:, :, None])[:, :, 0], axis=1, prepend=0.0)
         actual, in_stock = (
             ahead_of(values, folds.series, folds.origin, said.shape[1])
@@ -156,10 +166,13 @@ def train(
     across = {name: run.across(one.prediction) for name, one in tried.items()}
     trials = {name: _trial(run, one, across[name]) for name, one in tried.items()}
     members = {name: rows for name, rows in across.items() if _can_join(trials, name)}
-    if len(members) > 1:
-        trials[ENSEMBLE] = _ensemble_trial(run, tried, members, trials)
+    average = _average(run, tried, members) if len(members) > 1 else None
+    if average is not None:
+        said = average.prediction.mean, average.prediction.quantiles, average.seconds
+        of = {"members": sorted(members)}
+        trials[ENSEMBLE] = _judged(run, ENSEMBLE, said, of, pd.Series(dtype=float))
     name, verdict, why = _decide(run, trials, incumbent)
-    fitted, calibration = _finish(run, tried, members, name)
+    fitted, calibration = _finish(run, tried, average, name)
     about = {"why": why, "horizon": horizon, "seed": seed, "origins": len(np.unique(folds.origin))}
     ordered = (trials.pop(name), *trials.values())
     scores = pd.concat([one.scores.assign(candidate=one.name) for one in ordered], ignore_index=True)
@@ -255,53 +268,44 @@ def _can_join(trials: dict[str, Trial], name: str) -> bool:
     return bool(loss[name] <= NEARLY * loss[best]) and (trials[best].plain or not trials[name].plain)
 
 
-def _ensemble_trial(run: _Run, tried: dict[str, _Tried], members: Members, trials: dict[str, Trial]) -> Trial:
-    """The average, in each half with the weights that were best in the other."""
-    mean = np.empty(run.folds.actual.shape)
-    quantiles = np.empty((*mean.shape, len(LEVELS)))
-    for half in (run.later, ~run.later):
-        blended = _blended(run, tried, members, _weights(run, tried, members, ~half), half)
-        mean[half], quantiles[half] = blended.mean, blended.quantiles
-    said = mean, quantiles, sum(trials[name].seconds for name in members)
-    return _judged(run, ENSEMBLE, said, {"members": sorted(members)}, pd.Series(dtype=float))
+def _average(run: _Run, tried: dict[str, _Tried], members: Members) -> _Average:
+    """What the members say together, with weights that follow from all folds: those that would serve.
 
-
-def _weights(run: _Run, tried: dict[str, _Tried], members: Members, rows: np.ndarray) -> Weights:
-    """Name → weights of its quantiles and of its means in each segment, from some of the pairs, (m,) bool."""
-    segment = segments_of(run.panel, run.folds.series[rows], run.folds.origin[rows])
-    of_sums = choose_weights(
-        run.folds.take(rows), {name: said[rows] for name, said in members.items()}, segment
-    )
-    squares = {name: run.squares(tried[name].prediction, rows) for name in members}
-    of_means = choose_mean_weights(squares, segment)
-    return {name: (of_sums[name], of_means[name]) for name in members}
-
-
-def _blended(
-    run: _Run, tried: dict[str, _Tried], members: Members, weights: Weights, rows: np.ndarray
-) -> Prediction:
-    """What the members say together of some of the pairs, (m,) bool."""
-    segment = segments_of(run.panel, run.folds.series[rows], run.folds.origin[rows])
-    return blend(
-        [
-            Said(tried[name].prediction.take(rows), said[rows], *(part[segment] for part in weights[name]))
-            for name, said in members.items()
-        ]
+    They are a formula of a few losses and no search, so that the folds they are told by judge them as well.
+    Weights of some folds for others would trust, at each failure of a model, the one that is about to fail.
+    """
+    folds = run.folds
+    segment = segments_of(run.panel, folds.series, folds.origin)
+    of_sums = choose_weights(folds, members, segment)
+    of_means = choose_mean_weights({name: run.squares(tried[name].prediction) for name in members}, segment)
+    weights = {name: (of_sums[name], of_means[name]) for name in members}
+    return _Average(
+        weights,
+        blend(
+            [
+                Said(tried[name].prediction, said, *(part[segment] for part in weights[name]))
+                for name, said in members.items()
+            ]
+        ),
+        sum(tried[name].seconds for name in members),
     )
 
 
-def _finish(run: _Run, tried: dict[str, _Tried], members: Members, name: str) -> tuple[Fitted, Calibration]:
+def _finish(
+    run: _Run, tried: dict[str, _Tried], average: _Average | None, name: str
+) -> tuple[Fitted, Calibration]:
     """The recipe fitted on everything, with what all folds say about its errors."""
 
     def refitted(one: str) -> Fitted:
         return tried[one].forecaster.fit(run.panel, run.panel.length - 1, *run.way)
 
-    if name != ENSEMBLE:
+    if average is None or name != ENSEMBLE:
         return refitted(name), run.learned(tried[name].prediction)
-    every = np.ones(len(run.later), dtype=bool)
-    weights = _weights(run, tried, members, every)
-    parts = tuple(Member(refitted(one), run.learned(tried[one].prediction), *weights[one]) for one in members)
-    return Ensemble(parts), run.learned(_blended(run, tried, members, weights, every))
+    parts = tuple(
+        Member(refitted(one), run.learned(tried[one].prediction), *weights)
+        for one, weights in average.weights.items()
+    )
+    return Ensemble(parts), run.learned(average.prediction)
 
 
 def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple[str, Verdict | None, str]:

@@ -54,6 +54,22 @@ class Oracle:
         return {"kind": "oracle", "name": self.name}
 
 
+@dataclass(frozen=True)
+class Startled(Oracle):
+    """Knows the rates but at one origin, where it expects `factor` times as much."""
+
+    at: int = 0
+
+    def predict(
+        self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
+    ) -> Prediction:
+        """Sums of the rate."""
+        known = replace(self, factor=1.0)
+        calm, wild = (Oracle.predict(one, panel, series, origin, horizons).mean for one in (known, self))
+        mean = np.where((origin == self.at)[:, None], wild, calm)
+        return replace(Oracle.predict(known, panel, series, origin, horizons), mean=mean)
+
+
 @pytest.fixture(scope="module")
 def steady() -> Panel:
     """Poisson demand of known rates without weekday or promotion."""
@@ -152,6 +168,19 @@ def test_plain_forecasts_are_averaged_only_where_no_learned_one_is_the_best(run:
     assert [name for name in trials if _can_join(trials, name)] == ["best", "near"]
     del trials["best"]
     assert [name for name in trials if _can_join(trials, name)] == ["sba", "tsb", "near"]
+
+
+@pytest.mark.parametrize("fails", [(1, 5), (3, 4), (3, 5)])
+def test_an_average_is_judged_with_the_weights_that_would_serve(
+    steady: Panel, run: _Run, fails: tuple[int, int]
+):
+    """Each model fails once: weights told by other origins than the judged would trust the one that fails."""
+    at = np.unique(run.folds.origin)[list(fails)]
+    one, other = (Startled(name, 1.3, int(k)) for name, k in zip(("one", "other"), at, strict=True))
+    report = train(steady, 14, threads=1, candidates=(Baseline("seasonal_naive"), one, other))
+    loss = {trial.name: np.nanmean(trial.loss) for trial in report.trials}
+    assert loss["ensemble"] < 0.99 * min(loss["one"], loss["other"])
+    assert report.champion == "ensemble"
 
 
 def test_only_windows_that_all_were_scored_on_count(run: _Run):
