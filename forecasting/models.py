@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from forecasting.baselines import Baseline
+from forecasting.boosters import read_gbm
 from forecasting.calibration import Calibration, read_calibration
 from forecasting.cumulative import LEVELS, CumulativeDemand, in_units, monotone
 from forecasting.ensemble import SEGMENTS, Ensemble, Member
 from forecasting.fallback import pooled_rows
 from forecasting.forecaster import Fitted, between, knots
-from forecasting.gbm import read_gbm
 from forecasting.linear import read_linear
 from forecasting.panel import Panel
 from forecasting.persisted import seal, verify
