@@ -5,7 +5,7 @@ errors about the mean, and conformal shifts of the raw quantiles. Cumulative err
 that their growth with the horizon is learned and not assumed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ ENOUGH = 60  # errors that a bin must have before it is split from its neighbour
 # the tail that all bins have together, by half where it has this many errors beyond the level. Bins of items
 # that sell rarely, whose width from median to this level is less, in spreads, have tails of their own.
 HIGH, LEAN, NARROW = 0.8, 60.0, 0.75
+STILL = 0.5  # share of what scores of a series usually move by; one that moves less is still
 MIDDLE, TOP = (int(np.searchsorted(LEVELS, level)) for level in (0.5, HIGH))
 PRIOR = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5  # where errors are few, in spreads: wide and skewed
 
@@ -96,10 +97,17 @@ def read_calibration(folder: Path, parts: dict[str, Any]) -> Calibration:
     )
 
 
-def calibrate(prediction: Prediction, actual: np.ndarray, *, selected: bool = False) -> Calibration:
+def calibrate(
+    prediction: Prediction,
+    actual: np.ndarray,
+    series: np.ndarray | None = None,
+    *,
+    selected: bool = False,
+) -> Calibration:
     """Learn from predictions at past origins and what demand was.
 
     prediction: of m pairs of series and origin, at g horizons
+    series: (m,) number of the series of each pair; None where each is of another
     actual: (m, g) units, NaN where the sum is not known
     selected: these windows are of one kind, with full shelves; what their errors have in common comes of that
         more than of a trend and is kept whole about the mean
@@ -134,7 +142,8 @@ def calibrate(prediction: Prediction, actual: np.ndarray, *, selected: bool = Fa
             shift[place] = _shifts(off)
     pooled.sort(axis=2)
     unfinished = Calibration(edges, pooled, shift, 0.0, int(known.sum()))
-    return Calibration(edges, pooled, shift, _correlation(prediction, actual, unfinished), int(known.sum()))
+    correlation = _correlation(prediction, actual, series, unfinished)
+    return replace(unfinished, correlation=correlation)
 
 
 def _enough(known: np.ndarray, band: np.ndarray, cell: np.ndarray, b: int, c: int) -> np.ndarray:
@@ -192,15 +201,21 @@ def at_levels(levels: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
     return quantiles[..., right - 1] * (1 - share) + quantiles[..., right] * share
 
 
-def _correlation(prediction: Prediction, actual: np.ndarray, calibration: Calibration) -> float:
+def _correlation(
+    prediction: Prediction, actual: np.ndarray, series: np.ndarray | None, calibration: Calibration
+) -> float:
     """Correlation of successive periods' errors that explains how the sums' errors go together.
 
     For each pair of horizons the correlation of the errors' normal scores is compared with that of the sums
-    of an AR(1); the coefficient with the least squared difference is taken.
+    of an AR(1); the coefficient with the least squared difference is taken. Series whose score hardly moves
+    are left out: one that is always at the same place differs from others, and says nothing of its periods.
     """
     rows = calibration.quantiles(prediction)
     score = norm.ppf(np.clip(places(rows, np.nan_to_num(actual)), 0.002, 0.998))
     score[~np.isfinite(actual)] = np.nan
+    if series is not None:
+        moves = _moves(score, series)
+        score[moves < STILL * np.median(moves)] = np.nan
     pairs, found = [], []
     for a in range(len(prediction.horizons)):
         for b in range(a + 1, len(prediction.horizons)):
@@ -213,6 +228,17 @@ def _correlation(prediction: Prediction, actual: np.ndarray, calibration: Calibr
     candidates = np.linspace(0.0, 0.9, 19)
     misses = [float(np.square(_sums_correlation(rho, pairs) - found).sum()) for rho in candidates]
     return float(candidates[int(np.argmin(misses))])
+
+
+def _moves(score: np.ndarray, series: np.ndarray) -> np.ndarray:
+    """(m,) standard deviation of the scores (m, g) of the whole series of each row; NaN is none."""
+    known = np.isfinite(score)
+    values = np.where(known, score, 0.0)
+    count, total, squares = (
+        np.bincount(series, part.sum(axis=1))[series] for part in (known, values, values**2)
+    )
+    count = np.maximum(count, 1)
+    return np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
 
 
 def _sums_correlation(rho: float, pairs: list[tuple[int, int]]) -> np.ndarray:

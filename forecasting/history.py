@@ -31,6 +31,7 @@ WINDOWS = {
     "week": (1, 2, 4, 8, 13, 26, 52),
     "month": (1, 2, 3, 6, 9, 12, 24),
 }
+ODD = 10.0  # times the median sale, beyond which a period that has not happened thrice says nothing of spread
 RATES = 7
 LAGS = (
     *(f"rate_{k}" for k in range(RATES)),
@@ -50,7 +51,8 @@ class Summary:
     slope: (m,) of the lifts of promotions, as `lifts.lift_of`
     depth: (m,) mean depth of promotions of all series
     size: (m,) units of a period with any demand, on average
-    rate, sd: (m,) mean and standard deviation of demand per period over the last year, units
+    rate, sd: (m,) mean and standard deviation of demand per period over the last year, units; of the second
+        odd periods are cut
     lags: (m, len(LAGS)) float32 features
     """
 
@@ -100,7 +102,9 @@ def _summaries(
         weekdays_of(past, pool, own, week)
         slope = slope_of(past, week, pool, own.cv)
         level = level_of(past, week, slope, (memory, moved[k]), own)
-        out.numbers[r] = np.array((level, slope, pool.depth, own.size, own.rate, own.sd))
+        out.numbers[r] = np.array(
+            (level, slope, pool.depth, own.size, own.rate, _calm_deviation(past.demand, own))
+        )
         for w in range(len(windows)):
             lags[w] = explained(past, week, slope, windows[w]) / level if level > 0.0 else np.nan
         _demand_lags(past, own, windows[3], lags[RATES:])
@@ -109,6 +113,19 @@ def _summaries(
         lags[RATES + 8] = own.periods
         lags[RATES + 9] = min(end - begin, 2 * windows[-1])
         lags[RATES + 11] = slope
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _calm_deviation(demand: np.ndarray, own: Moments) -> float:
+    """Standard deviation of demand, of which what was reached less than three times is cut at ODD times the
+    median sale, or at the third largest where that is more: one day of a thousand does not widen a year.
+    """
+    seen = demand[np.isfinite(demand)]
+    sales = np.sort(seen[seen > 0.0])
+    if len(sales) < 3:
+        return own.sd
+    most = max(ODD * np.median(sales), sales[-3])
+    return own.sd if sales[-1] <= most else min(own.sd, np.minimum(seen, most).std())
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -116,7 +116,8 @@ class _Run:
         """What the errors of a prediction of all pairs say; rows: (m,) bool, default all."""
         selected = np.isfinite(self.truth).sum() < np.isfinite(self.folds.actual).sum()
         every = np.ones(len(self.truth), dtype=bool) if rows is None else rows
-        return calibrate(prediction.take(every), self.truth[every], selected=bool(selected))
+        part, series = prediction.take(every), self.folds.series[every]
+        return calibrate(part, self.truth[every], series, selected=bool(selected))
 
     def across(self, prediction: Prediction) -> np.ndarray:
         """(m, g, LEVELS) quantiles, of each half calibrated on the other."""

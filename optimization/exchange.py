@@ -95,7 +95,7 @@ def _stock_at(
         share = part.sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
         wanted, _ = ours.points(measure, part, worth)
         service, stock = other.points(measure, part, worth)
-        total += share * _read(_probit(service), stock, _probit(wanted))
+        total += share * _read(_probit(service), stock, _probit(wanted), least=True)
     return total
 
 
@@ -104,11 +104,18 @@ def _probit(share: np.ndarray) -> np.ndarray:
     return np.asarray(norm.ppf(np.clip(share, 1e-6, 1 - 1e-6)))
 
 
-def _read(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """(d, k) y of each of d curves, (d, points), at x = `at`, (d, k); NaN beyond a curve's ends."""
+def _read(x: np.ndarray, y: np.ndarray, at: np.ndarray, least: bool = False) -> np.ndarray:
+    """(d, k) y of each of d curves, (d, points), at x = `at`, (d, k); NaN beyond a curve's ends.
+
+    least: of the points that share an x the least y is read, else the largest: stock that serves no better is
+        not needed, service that takes no more stock is had
+    """
     out = np.full(at.shape, np.nan)
     for row, wanted in enumerate(at):
         rising = np.maximum.accumulate(x[row])
         inside = (wanted >= rising[0]) & (wanted <= rising[-1])
-        out[row, inside] = np.interp(wanted[inside], rising, np.maximum.accumulate(y[row]))
+        step = np.diff(rising) > 0
+        kept = np.append(True, step) if least else np.append(step, True)
+        values = np.maximum.accumulate(y[row])
+        out[row, inside] = np.interp(wanted[inside], rising[kept], values[kept])
     return out

@@ -58,6 +58,18 @@ def test_the_correlation_of_errors_is_found_again(rho):
     assert calibrate(prediction.take(busy), actual[busy]).correlation == pytest.approx(rho, abs=0.15)
 
 
+def test_series_that_stay_at_one_place_say_nothing_of_the_correlation():
+    """Hundreds of series of independent periods, beside some whose sums are always as far above their mean."""
+    prediction, actual = poisson_sums(3000, 2)
+    busy = prediction.mean[:, 0] > 1.0
+    prediction, actual = prediction.take(busy), actual[busy]
+    series = np.arange(len(actual)) // 8
+    still = series >= 0.8 * series.max()
+    stuck = np.where(still[:, None], prediction.mean + 1.5 * prediction.spread, actual)
+    assert calibrate(prediction, stuck).correlation > 0.3
+    assert calibrate(prediction, stuck, series).correlation == pytest.approx(0.0, abs=0.15)
+
+
 @pytest.mark.parametrize("m", [0, 1, 5])
 def test_few_errors_give_a_wide_distribution_and_no_crash(m):
     prediction, actual = poisson_sums(m, 3)

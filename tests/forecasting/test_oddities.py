@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from forecasting.backtest import build_folds
 from forecasting.baselines import Baseline
 from forecasting.calibration import calibrate
-from forecasting.cumulative import CumulativeDemand
+from forecasting.cumulative import LEVELS, CumulativeDemand
 from forecasting.forecaster import Forecaster
 from forecasting.gbm import Gbm
 from forecasting.models import DemandModel
@@ -59,6 +59,16 @@ def sound(demand: CumulativeDemand) -> None:
 
 def of(demand: CumulativeDemand, sku: str) -> np.ndarray:
     return demand.mean[demand.keys["sku"].tolist().index(sku)]
+
+
+@pytest.mark.parametrize("name", ["adida", "moving_average", "long_run_mean"])
+def test_one_day_of_five_hundred_times_the_usual_is_no_reason_to_stock_a_hundred(name):
+    rng = np.random.default_rng(3)
+    peak = rng.poisson(2.0, 380).astype(float)
+    peak[200] = 1000.0
+    demand = forecast(Baseline(name), shop({"peak": peak}))
+    row = demand.keys["sku"].tolist().index("peak")
+    assert demand.quantiles[row, 5, np.searchsorted(LEVELS, 0.95)] <= 3 * 6 * 2.0 + 1000 / 380 * 6
 
 
 @every_model

@@ -65,6 +65,20 @@ def test_a_policy_saves_nothing_against_itself(played):
     assert_allclose(table["service_at_stock"], table["service"], atol=1e-12)
 
 
+def test_what_serves_as_well_is_not_stocked_beyond_the_least_that_does():
+    """Of a rival's settings that serve alike the one with the least stock counts, not the most wasteful."""
+    demand = np.full((3, 60), 2.0)
+
+    def play(level: float):
+        return replay_thresholds(demand, level, level, 1, warm_up=5)
+
+    ours = Curve("ours", np.array([0.9]), (play(8.0),))
+    rival = Curve("rival", np.arange(4.0), tuple(play(level) for level in (3.0, 8.0, 20.0, 100.0)))
+    found = compare(ours, [rival]).iloc[0]
+    assert (found["service"], found["saving"]) == (1.0, 0.0)
+    assert found["stock_at_service"] == found["stock"]
+
+
 def test_the_saving_is_read_between_the_settings(played):
     """At the service of 90 %, against a straight line through the other's neighbouring points."""
     _, exact, _, one = played
