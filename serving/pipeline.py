@@ -5,6 +5,7 @@ on alerts and keeps them; run is all of it in order.
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ SHOWN_DAYS = 400.0  # of history that the item page draws
 SUMS = {"day": (7, 14, 28), "week": (1, 2, 4), "month": (1, 2, 3)}
 BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the fan that the item page draws, beside the asked levels
 LAST_FOLDER = "last-load.json"
+log = logging.getLogger(__name__)
 
 
 def load(
@@ -89,6 +91,23 @@ def risk_ahead(walk: Walk, horizon: int | None) -> pd.DataFrame:
     """The risk of the next `horizon` periods, by default all that are forecast."""
     risk = walk.risk
     return risk[risk["horizon"] <= (horizon or walk.horizon)].reset_index(drop=True)
+
+
+def orders_to_place(walk: Walk) -> pd.DataFrame:
+    """The recommended orders; needs counted stock, and tells how many series are left out for want of it."""
+    walk.require_counts("plan")
+    position, lifecycle = walk.position, walk.supply["lifecycle"]
+    left_out = position["on_hand"].isna().to_numpy() & (lifecycle != "discontinued").to_numpy()
+    if left_out.any():
+        log.warning(
+            "%d of %d series have no stock count up to %s (the latest is of %s) and are not planned; "
+            "load their counts into stock (sku, location, as_of, on_hand)",
+            left_out.sum(),
+            len(position),
+            walk.period.end(walk.as_of).date(),
+            position["counted_on"].max().date(),
+        )
+    return walk.orders
 
 
 def publish(walk: Walk, store: Store) -> None:

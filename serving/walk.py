@@ -308,6 +308,14 @@ class Walk:
             self.as_of,
         )
 
+    def require_counts(self, what: str) -> None:
+        """Problem where no stock was ever counted; what: that which needs it."""
+        if self.position["on_hand"].isna().all():
+            raise Problem(
+                f"{what} needs stock counts, there is none up to {self.period.end(self.as_of).date()}; "
+                "load a stock table (sku, location, as_of, on_hand)"
+            )
+
     @cached_property
     def inbound(self) -> Inbound:
         """Open orders and when they are likely to arrive."""
@@ -323,11 +331,7 @@ class Walk:
     @cached_property
     def risk(self) -> pd.DataFrame:
         """The chance of running out, period by period; needs counted stock."""
-        if self.position["on_hand"].isna().all():
-            raise Problem(
-                f"risk needs stock counts, there is none up to {self.as_of.date()}; "
-                "load a stock table (sku, location, as_of, on_hand)"
-            )
+        self.require_counts("risk")
         demand = self.demand
         self.stage("projecting stock")
         supply, lead_times, targets = self.supply, self.lead_times, self.targets

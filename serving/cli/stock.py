@@ -62,10 +62,11 @@ def plan(
     json: Json = False,
 ) -> None:
     """Recommend orders: what, how much, from whom, by when, at what cost."""
+    from serving import pipeline
     from serving.walk import Walk
 
     with show.progress() as stage:
-        frame = Walk(settings_of(workspace, config), date_of(as_of), stage).orders
+        frame = pipeline.orders_to_place(Walk(settings_of(workspace, config), date_of(as_of), stage))
     show.deliver(frame, out, json)
 
 

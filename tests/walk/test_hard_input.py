@@ -93,11 +93,23 @@ def test_a_horizon_past_the_known_holidays(forestock, tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "forecast.csv")) == 30
 
 
-def test_risk_without_any_count_says_what_to_load(forestock, tmp_path: Path) -> None:
-    forestock("load", write(tmp_path / "tables", demand=poisson(4.0)))
-    ran = forestock("risk", expect=1)
-    assert "stock" in ran.words
-    assert "on_hand" in ran.words
+def test_without_any_count_risk_and_plan_say_what_to_load(forestock, tmp_path: Path) -> None:
+    weeks = pd.date_range("2023-01-02", periods=54, freq="W-MON")
+    forestock("load", write(tmp_path / "tables", demand=demand(4.0, dates=weeks)))
+    for command in ("risk", "plan"):
+        words = " ".join(forestock(command, "--as-of", "2024-01-08", expect=1).words.split())
+        assert f"{command} needs stock counts, there is none up to 2024-01-14" in words
+        assert "on_hand" in words
+
+
+def test_plan_tells_of_series_that_were_never_counted(forestock, tmp_path: Path) -> None:
+    counts = pd.DataFrame({"sku": ["a"], "location": "s", "as_of": DAYS[-3], "on_hand": 0})
+    history = pd.concat([poisson(4.0, "a"), poisson(4.0, "b")])
+    forestock("load", write(tmp_path / "tables", demand=history, stock=counts))
+    words = " ".join(forestock("plan", "--out", tmp_path / "plan.csv").words.split())
+    assert f"1 of 2 series have no stock count up to {DAYS[-1].date()}" in words
+    assert f"the latest is of {DAYS[-3].date()}" in words
+    assert pd.read_csv(tmp_path / "plan.csv")["sku"].tolist() == ["a"]
 
 
 @pytest.mark.parametrize(
