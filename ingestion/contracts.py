@@ -226,12 +226,12 @@ POLICIES = Contract(
     "policies",
     (
         _text("selector", required=True),
-        _choice("measure", True, "cycle_service", "fill_rate", "cost"),
+        _choice("measure", False, "cycle_service", "fill_rate", "cost"),
         Field("target", "number", above=0, below=1, remedy="write 95% as 0.95"),
         _amount("holding_rate"),
         _amount("holding_cost"),
         _amount("shortage_cost"),
-        _choice("unmet", True, "backorder", "lost"),
+        _choice("unmet", False, "backorder", "lost"),
         Field("overstock_factor", "number", above=0),
         _text("tiers"),
         _date("valid_from"),
@@ -242,7 +242,7 @@ POLICIES = Contract(
     row_rules=(
         _in_order("valid_from", "valid_until"),
         RowRule(
-            "is needed by this measure",
+            "is needed unless the measure is cost",
             "give the target to reach, such as 0.95",
             "target",
             lambda t: (t["measure"] == "cost") | t["target"].notna(),

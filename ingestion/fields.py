@@ -73,7 +73,7 @@ class Field:
             add(f"must lie in {FIRST.year}–{LAST.year}", remedy, pa.Check.in_range, FIRST, LAST)
         if self.kind == "choice":
             name = f"must be one of {', '.join(self.choices)}"
-            remedy = f"map the value with words = {{ {self.name} = {{ … }} }} in the source"
+            remedy = f"write it so, or map the value with words = {{ {self.name} = {{ … }} }} in the source"
             add(name, remedy, pa.Check.isin, list(self.choices))
         if self.kind == "share":
             remedy = "write 95% as 0.95; a flag as 0 or 1"
@@ -152,7 +152,7 @@ class Contract:
         """(column, rule name) → the rule, for everything that the schema checks."""
         found: dict[tuple[str, str], Rule] = {}
         for field in self.fields:
-            remedy = f"fill in {field.name}, or leave the row out of the file"
+            remedy = f"fill in {field.name}, or leave the row out"
             found[field.name, MISSING] = Rule(MISSING, remedy)
             found.update({(field.name, rule.name): rule for rule, _ in field.checks()})
         found.update({(rule.column, rule.name): rule for rule in self.row_rules})

@@ -21,7 +21,7 @@ from ingestion.synonyms import COLUMNS, TABLES_BY_FILE
 FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y", "%d-%b-%y", "%m/%d/%y", "%d/%m/%y")
 
 # What can be said once for a whole file that lacks the column.
-DEFAULTS = {"location": "all", "supplier": "unknown", "unmet": "backorder"}
+DEFAULTS = {"location": "all", "supplier": "unknown"}
 
 HEADER = """# How the files of this folder become tables. Guessed from names: read it, correct it, keep it.
 # Left of each = stands what a file calls a column, right of it what forestock calls it.

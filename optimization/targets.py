@@ -58,6 +58,7 @@ def set_targets(
     on: date on which the policies must hold (`validity`); None takes only those without dates
     holding_cost: money per unit and period; from the rate and unit cost where not given
     shortage_cost: money per unit short; else the margin, the price or the unit cost; 0 if all are unknown
+    measure: cycle_service, and unmet as the defaults say, where a policy does not name them
     target: for `cost` the newsvendor level, where both costs are known; else the default cycle service
     A selector that fits no row, and rows whose costs are unknown, are logged: neither stops the others.
     """
@@ -70,13 +71,12 @@ def set_targets(
     loss = margin.fillna(supply["unit_price"]).fillna(supply["unit_cost"]).to_numpy(dtype=float)
     shortage = chosen["shortage_cost"].fillna(pd.Series(loss))
     balance = cost_target(holding, shortage, supply["review_periods"])
-    by_cost = (chosen["measure"] == "cost") & np.isfinite(balance)
-    _tell_of_unknown_costs(int(((chosen["measure"] == "cost") & ~by_cost).sum()), defaults.target)
-    measure = chosen["measure"].where((chosen["measure"] != "cost") | by_cost)
-    out["measure"] = measure.fillna("cycle_service")
-    out["target"] = np.where(
-        by_cost, balance, chosen["target"].where(measure.notna()).fillna(defaults.target)
-    )
+    asked = chosen["measure"] == "cost"
+    by_cost = asked & np.isfinite(balance)
+    _tell_of_unknown_costs(int((asked & ~by_cost).sum()), defaults.target)
+    out["measure"] = chosen["measure"].mask(asked & ~by_cost).fillna("cycle_service")
+    told = chosen["target"].mask(asked).fillna(defaults.target)
+    out["target"] = np.where(by_cost, balance, told)
     out["holding_cost"], out["shortage_cost"] = holding, shortage.fillna(0.0)
     out["unmet"] = chosen["unmet"].fillna(defaults.unmet)
     out["overstock_factor"] = chosen["overstock_factor"].fillna(defaults.overstock_factor)

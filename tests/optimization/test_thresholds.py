@@ -307,6 +307,11 @@ def test_without_policies_the_defaults_hold():
     assert found["shortage_cost"] == 3  # the margin
 
 
+def test_a_policy_of_a_target_alone_is_a_cycle_service_of_lost_sales():
+    found = set_targets(terms(), pd.DataFrame({"selector": ["food"], "target": [0.99]}), DAY).iloc[0]
+    assert found[["measure", "target", "unmet"]].tolist() == ["cycle_service", 0.99, "lost"]
+
+
 def test_a_cost_target_is_the_newsvendor_level():
     row = {"selector": "*", "measure": "cost", "holding_cost": 0.2, "shortage_cost": 1.0, "unmet": "lost"}
     policies = pd.DataFrame([row])

@@ -1,12 +1,16 @@
 """Settings: what overrules what, and messages that say where, what and how to mend."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from ingestion.contracts import TABLES
 from ingestion.errors import Problem
+from ingestion.loading import load
 from ingestion.sources import read_sources, read_workspace
+from ingestion.warehouse import Warehouse
 from serving.settings import read_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -175,3 +179,11 @@ def test_what_the_documents_show_is_accepted(text, monkeypatch, tmp_path):
     assert settings.rules
     read_workspace(settings.ingestion)
     assert bool(read_sources(settings.ingestion, tmp_path)) == bool(settings.tables)
+
+
+def test_rows_that_the_user_guide_writes_are_taken(tmp_path):
+    said = tomllib.loads(next(text for text in WRITTEN if "[[policies]]" in text))
+    rows = {name: told for name, told in said.items() if name in TABLES}
+    report = load(None, rows, Warehouse(tmp_path / "warehouse"))
+    assert report.quarantined.empty, report.quarantined
+    assert report.accepted == {name: len(told) for name, told in rows.items()}
