@@ -57,8 +57,7 @@ def score_overrides(
     begin = int(panel.period.index(panel.as_of)[0]) + 1 - panel.length
     low, high = (panel.period.index(rows[name]) - begin for name in ("start", "end"))
     origin = np.minimum(panel.period.index(rows["at"]) - begin, low - 1)
-    keys = pd.MultiIndex.from_frame(panel.keys[["sku", "location"]])
-    series = keys.get_indexer(pd.MultiIndex.from_frame(rows[["sku", "location"]]))
+    series = _series_of(panel, rows)
     found = []
     over = (series >= 0) & (origin >= 0) & (high < panel.length)
     for k in np.flatnonzero(over):
@@ -73,6 +72,27 @@ def score_overrides(
     told = rows.iloc[scored["row"].to_numpy(dtype=int)].reset_index(drop=True)
     told = told.assign(override=pd.to_numeric(told["value"]))
     return forecast_value_added(pd.concat([told, scored.drop(columns="row")], axis=1))
+
+
+def count_unscored(panel: Panel, rows: pd.DataFrame) -> dict[str, int]:
+    """How many overrides can never be scored, by why; nothing where all can.
+
+    rows: as for `score_overrides`
+    """
+    told = rows[rows["kind"] == "override"]
+    late = (told["at"] > told["start"]).to_numpy()
+    strange = _series_of(panel, told) < 0
+    counts = {
+        "about no known series": strange.sum(),
+        "written after their first date": (late & ~strange).sum(),
+    }
+    return {why: int(count) for why, count in counts.items() if count}
+
+
+def _series_of(panel: Panel, rows: pd.DataFrame) -> np.ndarray:
+    """(rows,) number of the series that each row names, -1 where the panel has none such."""
+    keys = pd.MultiIndex.from_frame(panel.keys[["sku", "location"]])
+    return keys.get_indexer(pd.MultiIndex.from_frame(rows[["sku", "location"]]))
 
 
 def _said(panel: Panel, model: DemandModel, series: int, origin: int, ends: np.ndarray) -> dict[str, float]:

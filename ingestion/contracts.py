@@ -7,7 +7,7 @@ tables: files are mapped onto them, rows that break them are quarantined, and ev
 import pandas as pd
 
 from ingestion.fields import Contract, Field, RowRule
-from ingestion.subjects import names_cells, states_fitting_value
+from ingestion.subjects import VERDICTS, names_cells, states_correction, states_outcome, states_units
 
 RETURNS = "demand counts what was asked for: net returns at the source or keep them out of the file"
 SKU = ("sku", "items", "sku")
@@ -280,7 +280,19 @@ FEEDBACK = Contract(
             "must be a quantity of one date, or missing for a demand_correction",
             "write units, at least 0; correct a range date by date, or as missing",
             "value",
-            states_fitting_value,
+            states_correction,
+        ),
+        RowRule(
+            "must be units of at least 0 for an override",
+            "write the units expected over all dates of the subject",
+            "value",
+            states_units,
+        ),
+        RowRule(
+            f"must be one of {', '.join(VERDICTS)} for a verdict",
+            "write one of these words in small letters; in Excel as text",
+            "value",
+            states_outcome,
         ),
     ),
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 EVERY = "*"
+VERDICTS = ("hit", "late", "false", "missed")  # what a person may say came of an alert
 MISSING = "missing"  # the value of a correction that says: what was recorded there is not demand
 DATED = r"(?P<start>\d{4}-\d{2}-\d{2})(?:\.\.(?P<end>\d{4}-\d{2}-\d{2}))?"
 CELLS = rf"^(?P<sku>.+)@(?P<location>[^@]+)@{DATED}$"
@@ -48,14 +49,19 @@ def names_cells(feedback: pd.DataFrame) -> "pd.Series[bool]":
     return (feedback["kind"] == "verdict") | (cells["start"].notna() & ~(every & quantity))
 
 
-def states_fitting_value(feedback: pd.DataFrame) -> "pd.Series[bool]":
-    """Where the value fits its kind: a quantity, or missing; a quantity corrects one date."""
-    kind, cells = feedback["kind"], cells_of(feedback["subject"])
-    units = pd.Series(np.isfinite(quantities_of(feedback["value"])), index=feedback.index)
+def states_outcome(feedback: pd.DataFrame) -> "pd.Series[bool]":
+    """Where a verdict says what came of its alert; other kinds pass."""
+    return (feedback["kind"] != "verdict") | feedback["value"].isin(VERDICTS)
+
+
+def states_units(feedback: pd.DataFrame) -> "pd.Series[bool]":
+    """Where an override says units; other kinds pass."""
+    return (feedback["kind"] != "override") | np.isfinite(quantities_of(feedback["value"]))
+
+
+def states_correction(feedback: pd.DataFrame) -> "pd.Series[bool]":
+    """Where a correction says units of one date, or missing; other kinds pass."""
+    cells = cells_of(feedback["subject"])
     masked = feedback["value"].astype("str").str.lower() == MISSING
-    correct = masked | (units & ~(cells["start"] < cells["end"]))
-    return (
-        kind.isin(["verdict", "event_tag"])
-        | ((kind == "override") & units)
-        | ((kind == "demand_correction") & correct)
-    )
+    units = np.isfinite(quantities_of(feedback["value"])) & ~(cells["start"] < cells["end"])
+    return (feedback["kind"] != "demand_correction") | masked | units

@@ -17,7 +17,7 @@ import pandas as pd
 from forecasting.drift import DriftReport, detect_drift, reasons_to_retrain
 from forecasting.feedback import known_feedback
 from forecasting.training import TrainingReport
-from forecasting.value_added import OVERALL, score_overrides
+from forecasting.value_added import OVERALL, count_unscored, score_overrides
 from serving.store.proposals import Kept
 from serving.store.store import Store
 from serving.walk import Walk
@@ -35,6 +35,7 @@ class Retraining:
     feedback_rows: rows of feedback that a model trained now learns from
     verdicts: what people said of alerts, by outcome
     value_added: of overrides, as `value_added.forecast_value_added`
+    unscored: how many overrides can never be scored, by why
     report: of the training; None where the model stays
     """
 
@@ -44,6 +45,7 @@ class Retraining:
     feedback_rows: int
     verdicts: dict[str, int]
     value_added: pd.DataFrame
+    unscored: dict[str, int]
     report: TrainingReport | None
 
     def summary(self) -> dict[str, Any]:
@@ -60,6 +62,7 @@ class Retraining:
             .where(self.value_added.notna(), None)
             .to_dict("records"),
             "overrides_added": self._added(),
+            "overrides_unscored": self.unscored,
         }
 
     def _added(self) -> float | None:
@@ -102,14 +105,16 @@ def _retrain(walk: Walk, store: Store, *, force: bool) -> Retraining:
         )
     if force and not because:
         because = ("asked: trained by force",)
-    added = _value_added(walk)
+    overrides = known_feedback(walk.tables["feedback"], walk.period, walk.as_of)
+    added = score_overrides(walk.panel, overrides, lru_cache(walk.kept_at))
+    unscored = count_unscored(walk.panel, overrides)
     report = walk.train(said_of(verdicts, asked)) if because else None
     if report is not None:
         at, why = datetime.now(UTC), f"trained again as of {walk.as_of.date()}"
         for one in asked:
             store.proposals.decide(one.proposal.proposal_id, "approved", by="retrain", reason=why, at=at)
     counts = {str(name): int(count) for name, count in verdicts["value"].value_counts().items()}
-    return Retraining(walk.as_of, because, drift, walk.feedback.rows, counts, added, report)
+    return Retraining(walk.as_of, because, drift, walk.feedback.rows, counts, added, unscored, report)
 
 
 def verdicts_known(walk: Walk, store: Store) -> pd.DataFrame:
@@ -170,8 +175,3 @@ def lead_times_around(
     recent = (came["received_on"] > learned - YEAR).to_numpy()
     told = np.isfinite(days) & (days >= 0)
     return days[told & recent & ~since], days[told & since]
-
-
-def _value_added(walk: Walk) -> pd.DataFrame:
-    rows = known_feedback(walk.tables["feedback"], walk.period, walk.as_of)
-    return score_overrides(walk.panel, rows, lru_cache(walk.kept_at))

@@ -9,11 +9,11 @@ import pandas as pd
 from sqlalchemy import Engine, delete, func, insert, select, update
 
 from ingestion.errors import Problem
+from ingestion.subjects import VERDICTS
 from serving.store.database import reading, writing
 from serving.store.rows import add, fetch, plain, to_rows
 from serving.store.schema import alert_events, alerts, drafts, outcomes, reviews, snapshots, verdicts
 
-SAID = ("hit", "late", "false", "missed")  # what a person may say of an alert
 AT_FIRST = ("threshold", "bound", "units_at_risk")  # of an alert when it opened
 
 
@@ -82,8 +82,8 @@ class Outcomes:
 
     def say(self, alert_id: str, outcome: str, *, author: str, reason: str, at: datetime) -> None:
         """Keep a person's verdict on an alert, or on a stockout that was missed; said again it stays one."""
-        if outcome not in SAID:
-            raise Problem(f"a verdict is one of {', '.join(SAID)}, got {outcome!r}; choose one of these")
+        if outcome not in VERDICTS:
+            raise Problem(f"a verdict is one of {', '.join(VERDICTS)}, got {outcome!r}; choose one of these")
         if not reason.strip() or not author.strip():
             raise Problem("a verdict overrules what was computed, so it needs a name and a reason; give both")
         with writing(self._engine) as connection:

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from ingestion.subjects import VERDICTS
 from serving.responding import respond, respond_to_several, silence_several
 from serving.results import Results
 from serving.standby import Standby
@@ -17,7 +18,7 @@ from serving.web import overview as work
 from serving.web.forms import SNOOZES, Form, onward, read_form, who
 from serving.web.frame import HERE, SHOWN, Frame, is_htmx
 from serving.web.item import item_view
-from serving.web.response import VERDICTS, alert_view
+from serving.web.response import alert_view
 from serving.web.what_if import try_out
 from warning.routing import Desk
 from warning.worklist import NOW

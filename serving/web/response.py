@@ -16,8 +16,6 @@ from serving.web.words import Words
 from warning.lifecycle import LIVE, MOVES, STEPS
 from warning.routing import Desk, unheard
 
-VERDICTS = ("hit", "late", "false", "missed")  # what a person may say came of an alert
-
 
 @dataclass(frozen=True)
 class Told:

@@ -9,7 +9,7 @@ from forecasting.calibration import calibrate
 from forecasting.feedback import apply_feedback, known_feedback, learned_from
 from forecasting.models import DemandModel
 from forecasting.panel import build_panel
-from forecasting.value_added import ADDED, score_overrides
+from forecasting.value_added import ADDED, count_unscored, score_overrides
 from ingestion.periods import Period
 
 DAY = Period("day")
@@ -156,6 +156,7 @@ def test_overrides_are_scored_against_model_and_naive_once_they_are_over(model):
             ("override", "b@x@2024-01-15", "0", "2024-01-15"),
             ("override", "a@x@2024-01-20..2024-01-22", "9", "2024-01-14"),  # not over
             ("override", "a@x@2024-01-12", "9", "2024-01-13"),  # told when it was past
+            ("override", "nope@x@2024-01-15", "9", "2024-01-13"),
         ),
         DAY,
         AS_OF,
@@ -170,3 +171,5 @@ def test_overrides_are_scored_against_model_and_naive_once_they_are_over(model):
     assert [second[name] for name in ADDED] == pytest.approx([7 - 7.5, 7.5 - 14])
     assert [overall[name] for name in ADDED] == pytest.approx([-4.5, 10.5])
     assert score_overrides(panel, rows, lambda _date: None).empty
+    assert count_unscored(panel, rows) == {"about no known series": 1, "written after their first date": 1}
+    assert count_unscored(panel, rows[:0]) == {}

@@ -59,6 +59,8 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 CELLS = "must be sku@location@date, or sku@location@first..last"
 QUANTITY = "must be a quantity of one date, or missing for a demand_correction"
+UNITS = "must be units of at least 0 for an override"
+OUTCOME = "must be one of hit, late, false, missed for a verdict"
 CORRECTION = {"kind": "demand_correction", "subject": "a@x@2024-02-03", "value": "3"}
 BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("items", {"unit_cost": -1}, "unit_cost", "must be at least 0"),
@@ -98,8 +100,11 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("feedback", {"kind": "event_tag", "subject": "a@x@2024-02-30"}, "subject", CELLS),
     ("feedback", {"kind": "event_tag", "subject": "a@x@2024-02-03..2024-02-01"}, "subject", CELLS),
     ("feedback", {"kind": "override", "subject": "*@x@2024-02-03", "value": "3"}, "subject", CELLS),
-    ("feedback", {"kind": "override", "subject": "a@x@2024-02-03", "value": "many"}, "value", QUANTITY),
-    ("feedback", {"kind": "override", "subject": "a@x@2024-02-03", "value": "missing"}, "value", QUANTITY),
+    ("feedback", {"kind": "override", "subject": "a@x@2024-02-03", "value": "many"}, "value", UNITS),
+    ("feedback", {"kind": "override", "subject": "a@x@2024-02-03", "value": "missing"}, "value", UNITS),
+    ("feedback", {"kind": "override", "subject": "a@x@2024-02-03", "value": "-5"}, "value", UNITS),
+    ("feedback", {"value": "rubbish"}, "value", OUTCOME),
+    ("feedback", {"value": "pending"}, "value", OUTCOME),
     ("feedback", CORRECTION | {"value": "-3"}, "value", QUANTITY),
     ("feedback", CORRECTION | {"subject": "a@x@2024-02-03..2024-02-05"}, "value", QUANTITY),
 ]

@@ -78,6 +78,7 @@ def test_a_recent_model_stays_until_feedback_comes_or_it_is_asked(forestock, tmp
 def test_demand_that_left_the_forecast_is_drift_and_age_is_due(forestock, tmp_path: Path) -> None:
     there = ["--workspace", tmp_path / "workspace"]
     overrides = [("override", "s5@x@2024-04-02..2024-04-04", "120", "2024-04-01")]
+    overrides += [("override", "nope@x@2024-04-02", "9", "2024-04-01")]
     forestock("load", write(tmp_path / "tables", *overrides, level=2.5), *there)
     forestock("train", *there, "--as-of", DATES[91].date())
     early = forestock("retrain", *there, "--as-of", DATES[93].date(), "--json").summary
@@ -90,6 +91,7 @@ def test_demand_that_left_the_forecast_is_drift_and_age_is_due(forestock, tmp_pa
     assert late["learned_until"] == DATES[91].date().isoformat()
     # Planners knew of the change: 120 for three days at 50 is nearer than what a model of the old days said.
     assert late["overrides_added"] > 0
+    assert late["overrides_unscored"] == {"about no known series": 1}
     words = forestock("retrain", *there).words
     assert "What overrides added" in words
 
