@@ -31,6 +31,11 @@ class Period:
         return {"day": 1.0, "week": 7.0, "month": 365.25 / 12}[self.name]
 
     @property
+    def longest(self) -> int:
+        """Length in days of the longest there is."""
+        return {"day": 1, "week": 7, "month": 31}[self.name]
+
+    @property
     def season(self) -> int:
         """Periods in the season a plain seasonal forecast repeats: a week of days, a year else."""
         return {"day": 7, "week": 52, "month": 12}[self.name]
@@ -79,12 +84,14 @@ class Period:
         return self.dates(self.index(first)[0] + np.arange(count))
 
     def from_days(self, days: np.ndarray | float) -> np.ndarray:
-        """Whole periods that `days` take, rounded up: 15 days are three weeks.
+        """Whole periods that `days` take, rounded up: 15 days are three weeks, and 31 are one month.
 
         >>> Period("week").from_days(np.array([0, 7, 14, 15])).tolist()
         [0, 1, 2, 3]
+        >>> Period("month").from_days(np.array([30, 31, 61, 62, 92, 93])).tolist()
+        [1, 1, 2, 2, 3, 3]
         """
-        return np.ceil(np.round(np.asarray(days, dtype=float) / self.days, 6)).astype(np.int64)
+        return np.ceil(np.round(np.asarray(days, dtype=float) / self.longest, 6)).astype(np.int64)
 
 
 def guess(dates: pd.Series) -> Period:

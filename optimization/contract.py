@@ -35,7 +35,7 @@ def promised_pmf(
     fixed = np.minimum(period.from_days(np.maximum(days, 0.0)), MOST)
     last = np.where(certain, fixed, period.from_days(gamma.ppf(1.0 - TAIL, shape, scale=scale)))
     columns = int(min(max(width or 0, last.max(initial=0) + 1), MOST + 1))
-    edges = np.arange(columns) * period.days
+    edges = np.arange(columns) * period.longest
     cdf = gamma.cdf(edges[None, :], shape[:, None], scale=scale[:, None])
     cdf[:, -1] = 1.0
     pmf = np.diff(cdf, axis=1, prepend=0.0)

@@ -92,10 +92,10 @@ def _quantile(came: pd.DataFrame, level: float) -> pd.Series:
 
 
 def _english(row: dict[str, Any], period: str) -> str:
-    word = PERIODS[period][0] + "s"
     if not row["receipts"]:
         said = f"Nothing received yet; {row['open_orders']} open."
     else:
+        word = PERIODS[period][0] + ("" if row["lead_time_q50"] == 1 else "s")
         said = f"{row['receipts']} deliveries, usually within {amount(row['lead_time_q50'])} {word}, "
         said += f"9 of 10 within {amount(row['lead_time_q90'])}"
         said += "." if np.isnan(row["on_time"]) else f"; {percent(round(row['on_time'], 3))} as promised."

@@ -88,6 +88,15 @@ def test_the_contract_is_the_prior_where_there_is_nothing():
     assert some.source.tolist() == ["receipts of supplier × lane × item"]
 
 
+@pytest.mark.parametrize(("days", "months"), [(31, 1), (62, 2), (92, 3)])
+def test_a_contract_of_whole_months_takes_no_month_more(days, months):
+    certain = rows(lead_time_days=float(days), lead_time_sd_days=0.0)
+    nearly = rows(lead_time_days=days - 3.0, lead_time_sd_days=1.0)
+    nothing = table(order(30, supplier="t"))
+    assert learn(nothing, certain, Period("month")).quantile(0.5).tolist() == [months]
+    assert learn(nothing, nearly, Period("month")).quantile(0.99).tolist() == [months]
+
+
 def test_a_certain_lead_time_is_taken_at_its_word():
     sourcing = rows(lead_time_days=14.0, lead_time_sd_days=0.0)
     found = learn(table(*[order(20) for _ in range(50)]), sourcing, Period("week"))

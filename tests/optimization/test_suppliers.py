@@ -100,3 +100,8 @@ def test_nothing_is_rated_from_nothing_and_nothing_after_the_date():
         ordered_on=later["ordered_on"].mask(later["order_id"] == "later", AS_OF + DAY_AFTER)
     )
     pd.testing.assert_frame_equal(rated(known), rated(placed_later))
+
+
+def test_one_period_is_said_in_the_singular():
+    table = rate_suppliers(orders("s", [30] * 9, [30] * 9), Period("month"), AS_OF)
+    assert table["words"].tolist() == ["9 deliveries, usually within 1 month, 9 of 10 within 1."]
