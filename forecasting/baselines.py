@@ -36,6 +36,7 @@ class Baseline:
     """
 
     name: str
+    reads_plans = False
 
     def __post_init__(self) -> None:
         if self.name not in KINDS:

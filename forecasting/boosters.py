@@ -42,6 +42,7 @@ class FittedGbm:
     levels: np.ndarray
     covariates: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    reads_plans = True
 
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray

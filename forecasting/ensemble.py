@@ -61,6 +61,11 @@ class Ensemble:
     members: tuple[Member, ...]
     name: str = NAME
 
+    @property
+    def reads_plans(self) -> bool:
+        """Whether a member does."""
+        return any(member.fitted.reads_plans for member in self.members)
+
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
     ) -> Prediction:

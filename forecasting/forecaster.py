@@ -54,6 +54,10 @@ class Fitted(Protocol):
     def name(self) -> str:
         """What it is called in reports."""
 
+    @property
+    def reads_plans(self) -> bool:
+        """Whether promotions, prices and events ahead change what it says."""
+
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
     ) -> Prediction:

@@ -134,6 +134,7 @@ class FittedLinear:
     mean: np.ndarray
     spread: np.ndarray
     parameters: dict[str, Any]
+    reads_plans = True
 
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray

@@ -58,6 +58,11 @@ class DemandModel:
         """The forecaster's name."""
         return self.fitted.name
 
+    @property
+    def reads_plans(self) -> bool:
+        """Whether promotions, prices and events ahead change what it says."""
+        return self.fitted.reads_plans
+
     def predict(self, panel: Panel, horizon: int, series: np.ndarray | None = None) -> CumulativeDemand:
         """Sums over the next 1 … `horizon` periods after the as-of date.
 

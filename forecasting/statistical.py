@@ -71,6 +71,7 @@ class FittedStatistical:
 
     name: str
     learned: str
+    reads_plans = False
 
     def predict(
         self, panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray

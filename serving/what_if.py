@@ -26,6 +26,7 @@ from ingestion.sources import Source
 from serving.walk import Walk
 
 SOURCE = Source("plans", PLANS.name, path="plans.*")
+UNREAD = "the model in force ({}) reads no promotions, prices or events: a changed plan changes nothing"
 FAULTS = ["file", "row", "column", "rule", "value", "remedy"]
 Form = Callable[[CumulativeDemand], pd.DataFrame]
 
@@ -57,10 +58,14 @@ class Tried:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Demand of the same series under the stored plans and under those that were tried out."""
+    """Demand of the same series under the stored plans and under those that were tried out.
+
+    reads_plans: whether the model reads any; where not, the two are the same
+    """
 
     before: CumulativeDemand
     after: CumulativeDemand
+    reads_plans: bool
     notes: tuple[str, ...] = ()
 
     def side_by_side(self, form: Form) -> pd.DataFrame:
@@ -184,7 +189,8 @@ def compare(
     """
     changed = lay_over(panel, tried.rows, instead=instead)
     before, after = (model.predict(one, panel.horizon, series) for one in (panel, changed))
-    return Comparison(before, after, tried.notes)
+    notes = tried.notes if model.reads_plans else (*tried.notes, UNREAD.format(model.name))
+    return Comparison(before, after, model.reads_plans, notes)
 
 
 def try_out(walk: Walk, path: Path, *, instead: bool = False) -> Comparison:

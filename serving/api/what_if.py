@@ -87,7 +87,7 @@ class WhatIfOut(BaseModel):
 
     as_of: dt.date = Field(description="First date of the last complete period known; the plans begin after.")
     model_version: str
-    notes: list[str] = Field(description="What of the plans was passed over.")
+    notes: list[str] = Field(description="What of the plans was passed over, or that the model reads none.")
     data: list[WhatIfRow]
 
 

@@ -27,6 +27,7 @@ class TriedView:
 
     url: the item's page; form: the fields' values as typed; first, last: dates between which a plan can lie
     problem, remedy: why there is no answer; "" where there is one, or nothing was asked
+    reads_plans: whether the model reads any; where not, nothing can change
     sums: per horizon: before, after, change (share), within_before, within_after; units
     chart: date, mean and bands of each single period; start and end of the plan
     """
@@ -39,6 +40,7 @@ class TriedView:
     level: float = LEVEL
     problem: str = ""
     remedy: str = ""
+    reads_plans: bool = True
     sums: tuple[dict[str, Any], ...] = ()
     chart: dict[str, Any] | None = None
 
@@ -71,6 +73,7 @@ def try_out(item: Item, dates: Sequence[str], asked: Mapping[str, str], standby:
         view.first,
         view.last,
         period=found.after.period.name,
+        reads_plans=found.reads_plans,
         sums=tuple(sums(found)),
         chart=_chart(found, form),
     )

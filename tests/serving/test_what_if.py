@@ -5,14 +5,20 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
+from forecasting.baselines import Baseline
+from forecasting.boosters import FittedGbm
+from forecasting.ensemble import SEGMENTS, Ensemble, Member
+from forecasting.models import DemandModel
 from forecasting.panel import Panel
 from ingestion.errors import DataError, Problem
 from serving import standby as standing
@@ -356,6 +362,27 @@ def test_rows_outside_the_known_future_are_told(workspace: Path) -> None:
     tried = fit_to(panel, given_plans([PLAN, late], "plans"))
     assert len(tried.rows) == 1
     assert "1 rows lie outside 2024-08-08 … 2024-09-04" in tried.notes[0]
+
+
+def test_a_model_that_reads_no_plans_says_so(api: TestClient, workspace: Path, monkeypatch: Any) -> None:
+    held = HOLD(Settings(workspace=workspace), snapshot_of(workspace))
+    assert compare(held.model, held.panel, given_plans([PLAN], "plans")).notes == ()
+    weight = np.ones(len(SEGMENTS))
+    plain, learned = (
+        Member(fitted, held.model.calibration, weight, weight)
+        for fitted in (Baseline("long_run_mean"), FittedGbm("gbm", (), np.empty(0)))
+    )
+    assert Ensemble((plain, learned)).reads_plans
+    assert not Ensemble((plain,)).reads_plans
+    mean = replace(held.model, fitted=plain.fitted)
+    found = compare(mean, held.panel, given_plans([PLAN], "plans"))
+    assert (found.after.mean == found.before.mean).all()
+    assert [note[:43] for note in found.notes] == ["the model in force (long_run_mean) reads no"]
+    monkeypatch.setattr(DemandModel, "reads_plans", False)
+    assert "a changed plan changes nothing" in api.post(URL, json={"plans": [PLAN]}).json()["notes"][0]
+    for language, words in (("en", "a changed plan changes nothing"), ("zh", "改变计划不会改变预测")):
+        asked = {"promotion": "80", "start": FIRST, "end": WEEK, "lang": language}
+        assert words in api.get("/items/s3/Old%20Town", params=asked).text
 
 
 def snapshot_of(workspace: Path) -> Any:
