@@ -59,7 +59,7 @@ def test_the_correlation_of_errors_is_found_again(rho):
 
 
 def test_series_that_stay_at_one_place_say_nothing_of_the_correlation():
-    """Hundreds of series of independent periods, beside some whose sums are always as far above their mean."""
+    """Many series of independent periods, beside some whose sums are always as far above their mean."""
     prediction, actual = poisson_sums(3000, 2)
     busy = prediction.mean[:, 0] > 1.0
     prediction, actual = prediction.take(busy), actual[busy]
