@@ -221,7 +221,7 @@ def _evening(warehouse: Warehouse, model: DemandModel, date: pd.Timestamp) -> Da
     tables = _tables(warehouse, date)
     panel = build_panel(tables, warehouse.period, date, HORIZON)
     demand = model.predict(panel, HORIZON)
-    supply = supply_terms(demand.keys, tables, warehouse.period)
+    supply = supply_terms(demand.keys, tables, warehouse.period, date)
     lead_times = learn_lead_times(tables["supply_orders"], supply, warehouse.period, date)
     targets = set_targets(supply, tables["policies"], warehouse.period)
     review = supply["review_periods"].to_numpy(dtype=np.int64)

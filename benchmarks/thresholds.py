@@ -76,7 +76,7 @@ def measure(count: int) -> dict[str, float]:
 
     def decide(rows: slice) -> pd.DataFrame:
         demand = forecasts(keys.iloc[rows].reset_index(drop=True), rows.start)
-        supply = supply_terms(demand.keys, {"sourcing": sourcing.iloc[rows]}, DAY)
+        supply = supply_terms(demand.keys, {"sourcing": sourcing.iloc[rows]}, DAY, AS_OF)
         part, targets = lead_times.take(rows), set_targets(supply, None, DAY)
         levels = derive_thresholds(demand, supply, part, targets)
         position, coming = demand.keys.assign(on_hand=50.0, reserved=0.0), inbound.of(demand.keys)
@@ -100,7 +100,8 @@ def accuracy(series: int = 200, draws: int = 100_000) -> dict[str, float]:
     """Differences between what was asked for or stated and what draws give, in points of a hundred."""
     keys, sourcing, table = catalogue(series)
     lead_times = learn_lead_times(table, sourcing, DAY, AS_OF)
-    demand, supply = forecasts(keys, 1, correlation=0.0), supply_terms(keys, {"sourcing": sourcing}, DAY)
+    demand = forecasts(keys, 1, correlation=0.0)
+    supply = supply_terms(keys, {"sourcing": sourcing}, DAY, AS_OF)
     supply, targets = supply.assign(whole=False), set_targets(supply, None, DAY)
     rng, scale = np.random.default_rng(5), demand.mean[:, 0] / DAILY
     review, wanted = supply["review_periods"].to_numpy(dtype=int), (0.8, 0.9, 0.95, 0.98)

@@ -119,7 +119,7 @@ def tables_of(
 def decide(demand: CumulativeDemand, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Recommended orders on a forecast: what `forestock plan` does after it."""
     as_of, orders, sourcing = demand.as_of, tables["supply_orders"], tables["sourcing"]
-    supply = supply_terms(demand.keys, tables, WEEK)
+    supply = supply_terms(demand.keys, tables, WEEK, as_of)
     lead_times = learn_lead_times(orders, supply, WEEK, as_of)
     targets = set_targets(supply, tables["policies"], WEEK)
     targets = settle_targets(demand, supply, lead_times, targets)

@@ -16,6 +16,7 @@ from numba import njit
 
 from forecasting.cumulative import CumulativeDemand
 from optimization.lead_time import LeadTimes
+from optimization.order_days import on_calendar, order_days
 from optimization.sums import Sums, sums
 from optimization.thresholds import derive_thresholds
 
@@ -48,16 +49,26 @@ def thresholds_ahead(
     """Thresholds of each series for every review period whose protection interval the forecast covers.
 
     Columns and rows as of thresholds.derive_thresholds, by sku, location and valid_from; the first row of a
-    series is the one of today, given even where the forecast does not reach.
+    series is the one of today, given even where the forecast does not reach. Later ones begin on the order
+    days of a supplier that has some, else every review_periods from today.
     demand, supply, lead_times: row by row; words: as there
     targets_on: date → targets, row by row as demand, that hold on it
     """
     review = np.maximum(supply["review_periods"].to_numpy(dtype=np.int64), 1)
     reach = demand.horizon - lead_times.typical - review
     first = demand.period.index(demand.as_of)[0] + 1
+    steps = np.arange(max(int(reach.max(initial=0)), 0) + 1)
+    weekdays = supply["order_weekdays"]
+    begins = np.where(
+        on_calendar(weekdays, demand.period)[:, None],
+        order_days(weekdays, demand.period, demand.as_of, len(steps)),
+        steps % review[:, None] == 0,
+    )
+    begins &= steps <= reach[:, None]
+    begins[:, 0] = True
     parts = []
-    for after in range(max(int(reach.max(initial=0)), 0) + 1):
-        rows = (after % review == 0) & (after <= reach) if after else np.ones(len(review), dtype=bool)
+    for after in steps.tolist():
+        rows = begins[:, after]
         if not rows.any() and after:
             continue
         targets = targets_on(demand.period.dates(np.array([first + after]))[0])
@@ -74,6 +85,30 @@ def thresholds_ahead(
         parts.append(levels.assign(row=np.flatnonzero(rows)))
     every = pd.concat(parts, ignore_index=True).sort_values(["row", "valid_from"], kind="stable")
     return every.drop(columns="row").reset_index(drop=True)
+
+
+def on_next_order_day(
+    demand: CumulativeDemand,
+    supply: pd.DataFrame,
+    lead_times: LeadTimes,
+    targets_on: Callable[[pd.Timestamp], pd.DataFrame],
+    today: tuple[pd.DataFrame, pd.DataFrame],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Targets and thresholds of each series for the review that begins on its next order day.
+
+    today: those in force now, row by row as demand; they stay where that day is the very next one
+    The other arguments as in thresholds_ahead.
+    """
+    wait = supply["next_order"].to_numpy(dtype=np.int64) - 1
+    targets, levels = ([frame[wait == 0]] for frame in today)
+    for periods in np.unique(wait[wait > 0]).tolist():
+        rows = wait == periods
+        later = demand_after(demand.take(rows), periods)
+        then = targets_on(later.period.dates(later.period.index(later.as_of) + 1)[0])[rows]
+        found = derive_thresholds(later, supply[rows], lead_times.take(rows), then, words=False)
+        targets.append(then)
+        levels.append(found.set_axis(np.flatnonzero(rows)))
+    return pd.concat(targets).sort_index(), pd.concat(levels).sort_index()
 
 
 @njit(cache=True, nogil=True)

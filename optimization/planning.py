@@ -1,9 +1,11 @@
-"""Planning: what to order now, net of what is on its way, in quantities that can be ordered.
+"""Planning: what to order next, net of what is on its way, in quantities that can be ordered.
 
 It owns the choice of the quantity on the grid {0, moq, moq + lot, …}. Whether an order is due the reorder
 point alone decides. Its quantity is the largest that keeps the position within the order-up-to level; for a
 cost target without a cost of ordering the cheapest up to there, or where sales are lost up to the overstock
 level: a unit that will be lost before the order comes is in the position, and not on the shelf by then.
+An order that has to wait for a day on which its supplier takes orders is decided as on the eve of that day,
+with what likely sells and comes until then.
 """
 
 import logging
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.cumulative import CumulativeDemand, in_units
+from optimization.ahead import demand_after
 from optimization.explanation import amount
 from optimization.lead_time import LeadTimes
 from optimization.lost_orders import cheapest_orders
@@ -39,19 +42,61 @@ def recommend_orders(
     inbound: Inbound,
     expiring: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Orders to place at the start of the next period, COLUMNS; series that need none have no row.
+    """Orders to place on each series' next order day, COLUMNS; series that need none have no row.
 
-    All frames row by row as demand. An order is due where the position is below the reorder point:
-    on hand - reserved - expiring + inbound, the open orders that likely come within the protection interval
-    (position.due_within). What comes later does not help against what the order is for.
-    expiring: (n,) units that will probably expire unsold within it (overstock.expected_waste), default none
+    All frames row by row as demand; targets and thresholds those of that day (ahead.on_next_order_day).
+    An order is due where the position is below the reorder point: on hand - reserved - expiring + inbound,
+    the open orders that likely come before the order after this one could (position.due_within), - what
+    likely sells before the order day. What comes later does not help against what the order is for.
+    expiring: (n,) units that will probably expire unsold by then (overstock.expected_waste), default none
     cost: money, order_cost included; NaN where the unit cost is unknown
     A series never counted (on_hand NaN) is not planned.
     """
+    wait = supply["next_order"].to_numpy(dtype=np.int64) - 1
+    wasted = np.zeros(len(wait)) if expiring is None else expiring
+    parts = []
+    for periods in np.unique(wait).tolist() or [0]:
+        rows = slice(None) if (wait == periods).all() else np.flatnonzero(wait == periods)
+        orders = _orders_after(
+            periods,
+            demand.take(rows),
+            supply.iloc[rows],
+            lead_times.take(rows),
+            targets.iloc[rows],
+            thresholds=thresholds.iloc[rows],
+            position=position.iloc[rows],
+            inbound=inbound,
+            wasted=wasted[rows],
+        )
+        parts.append(orders.set_axis(np.arange(len(wait))[rows][orders.index]))
+    out = pd.concat(parts).sort_index().reset_index(drop=True)
+    _tell_of_minimum(out)
+    return out.assign(
+        reason=_reasons(out, ENGLISH, ENGLISH_PARTS, LIMITS),
+        reason_zh=_reasons(out, CHINESE, CHINESE_PARTS, LIMITS_ZH),
+    )[COLUMNS]
+
+
+def _orders_after(
+    wait: int,
+    demand: CumulativeDemand,
+    supply: pd.DataFrame,
+    lead_times: LeadTimes,
+    targets: pd.DataFrame,
+    *,
+    thresholds: pd.DataFrame,
+    position: pd.DataFrame,
+    inbound: Inbound,
+    wasted: np.ndarray,
+) -> pd.DataFrame:
+    """Orders of series that all wait the same number of periods, with what their reasons are told from."""
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    coming = due_within(demand.keys, inbound, lead_times.typical + review)
-    wasted = np.zeros(len(coming)) if expiring is None else expiring
     available = (position["on_hand"] - position["reserved"]).to_numpy(dtype=float) - wasted
+    before = due_within(demand.keys, inbound, np.full(len(review), wait))
+    sold = _sold_within(wait, demand, available + before, supply, targets)
+    demand, inbound = demand_after(demand, wait), inbound.after(wait)
+    coming = due_within(demand.keys, inbound, lead_times.typical + review)
+    available = available + before - sold
     free = available + coming
     due = free < thresholds["reorder_point"].to_numpy() - 1e-6
     due &= (supply["lifecycle"] != "discontinued").to_numpy()
@@ -93,22 +138,29 @@ def recommend_orders(
         position=free,
         on_hand=position["on_hand"].to_numpy(),
         reserved=position["reserved"].to_numpy(),
-        inbound=coming,
+        inbound=before + coming,
         expiring=wasted,
+        sold=sold,
+        minimum_order_value=supply["minimum_order_value"].to_numpy(),
         reorder_point=thresholds["reorder_point"].to_numpy(),
         limit=limit,
     )
-    wanted = due & (quantity > 0)
-    _tell_of_minimum(supply[wanted])
-    out = out[wanted].reset_index(drop=True)
-    return out.assign(
-        reason=_reasons(out, ENGLISH, " − {} expiring", LIMITS),
-        reason_zh=_reasons(out, CHINESE, "－将过期{}", LIMITS_ZH),
-    )[COLUMNS]
+    return out[due & (quantity > 0)]
 
 
-def _tell_of_minimum(supply: pd.DataFrame) -> None:
-    given = supply.loc[supply["minimum_order_value"] > 0, "supplier"]
+def _sold_within(
+    periods: int, demand: CumulativeDemand, shelf: np.ndarray, supply: pd.DataFrame, targets: pd.DataFrame
+) -> np.ndarray:
+    """(n,) units likely sold in the next `periods`, or owed where unmet demand waits, from (n,) units."""
+    if periods == 0:
+        return np.zeros(len(shelf))
+    asked = demand.mean[:, min(periods, demand.horizon) - 1].astype(float)
+    asked = in_units(asked, supply["whole"].to_numpy(dtype=bool))
+    return np.where(targets["unmet"] == "lost", np.minimum(asked, np.maximum(shelf, 0.0)), asked)
+
+
+def _tell_of_minimum(orders: pd.DataFrame) -> None:
+    given = orders.loc[orders["minimum_order_value"] > 0, "supplier"]
     if len(given):
         log.warning(
             "sourcing.minimum_order_value is not applied: %d recommended orders go to suppliers that ask for "
@@ -177,13 +229,15 @@ def _sellable(over: ProtectionDemand, supply: pd.DataFrame, free: np.ndarray, da
 
 
 ENGLISH = (
-    "{on_hand} on hand − {reserved} reserved{expiring} + {inbound} on the way in time = {position}, below "
-    "the reorder point {reorder_point}: order {quantity}, which makes {after}."
+    "{on_hand} on hand − {reserved} reserved{expiring} + {inbound} on the way in time{sold} = {position}, "
+    "below the reorder point {reorder_point}: order {quantity}, which makes {after}."
 )
+ENGLISH_PARTS = {"expiring": " − {} expiring", "sold": " − {} likely sold before the order day"}
 CHINESE = (
-    "现有{on_hand}－预留{reserved}{expiring}＋及时到货{inbound}＝{position}，低于订货点{reorder_point}："
-    "订{quantity}，补至{after}。"
+    "现有{on_hand}－预留{reserved}{expiring}＋及时到货{inbound}{sold}＝{position}，"
+    "低于订货点{reorder_point}：订{quantity}，补至{after}。"
 )
+CHINESE_PARTS = {"expiring": "－将过期{}", "sold": "－订货日前预计售出{}"}
 LIMITS = {
     "": "",
     "life": " More would not sell within its shelf life.",
@@ -196,14 +250,15 @@ LIMITS_ZH = {
 }
 
 
-def _reasons(orders: pd.DataFrame, words: str, expiring: str, limits: dict[str, str]) -> list[str]:
-    """The arithmetic in words, with what expires, and what limits an order that misses the reorder point."""
+def _reasons(orders: pd.DataFrame, words: str, parts: dict[str, str], limits: dict[str, str]) -> list[str]:
+    """The arithmetic in words, with the `parts` that are not 0, and what keeps it below the reorder point."""
     shown = orders[["on_hand", "reserved", "inbound", "position", "reorder_point", "quantity"]]
     after = orders["position"] + orders["quantity"]
     shown = shown.assign(after=after)
     texts = [[amount(value) for value in shown[name].tolist()] for name in shown]
-    texts.append([expiring.format(amount(lost)) if lost else "" for lost in orders["expiring"].tolist()])
-    names = [*map(str, shown), "expiring"]
+    for name, said in parts.items():
+        texts.append([said.format(amount(units)) if units else "" for units in orders[name].tolist()])
+    names = [*map(str, shown), *parts]
     short = orders["limit"].where(after < orders["reorder_point"] - 1e-6, "").map(limits).tolist()
     return [
         words.format(**dict(zip(names, row, strict=True))) + more

@@ -44,6 +44,16 @@ class Inbound:
         last = np.clip(np.asarray(steps, dtype=np.int64), 0, self.arrival.shape[1])
         return reached[np.arange(len(reached)), last]
 
+    def after(self, periods: int) -> "Inbound":
+        """The orders as they will stand `periods` from now: those that likely come by then are gone.
+
+        Of the others it is known by then that they have not come.
+        """
+        gone = self.within(np.full(len(self.arrival), periods))
+        open_still = gone < LIKELY
+        later = self.arrival[open_still, periods:] / (1.0 - gone[open_still])[:, None]
+        return Inbound(self.orders[open_still].reset_index(drop=True), later)
+
 
 def on_shelf(
     keys: pd.DataFrame,

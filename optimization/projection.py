@@ -26,7 +26,7 @@ class Projection:
 
     stockout: chance that demand has gone unmet by then; on_hand: expected units
     lost: expected units short so far, late or lost
-    early, early_lost: the same before an order placed today could be on the shelf
+    early, early_lost: the same before an order that goes out as soon as it can could be on the shelf
     """
 
     stockout: np.ndarray
@@ -67,15 +67,20 @@ def project_stock(
     inbound: Inbound,
     horizon: int,
     *,
+    wait: np.ndarray | None = None,
     paths: int = 256,
     seed: int = 0,
 ) -> Projection:
-    """Project each series over `horizon` periods; shelf and lead_times row by row as demand."""
+    """Project each series over `horizon` periods; shelf and lead_times row by row as demand.
+
+    wait: (n,) periods that go by before an order can go out, default none
+    """
     way = ways(demand, paths, seed, horizon)
     rng = np.random.default_rng(seed)
     draws = np.array([rng.permutation(paths) for _ in range(SHUFFLES)])
     arrivals = arrivals_of(demand.keys, lead_times, inbound, horizon)
-    return Projection(*_project(compiled_rows(demand), way, shelf, arrivals, draws))
+    wait = np.zeros(len(demand.keys), dtype=np.int64) if wait is None else wait
+    return Projection(*_project(compiled_rows(demand), way, shelf, arrivals, draws, wait))
 
 
 def arrivals_of(keys: pd.DataFrame, lead_times: LeadTimes, inbound: Inbound | None, horizon: int) -> Arrivals:
@@ -104,7 +109,7 @@ def _to_width(rows: np.ndarray, width: int) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def _project(
-    rows: np.ndarray, way: Ways, shelf: Shelf, arrivals: Arrivals, draws: np.ndarray
+    rows: np.ndarray, way: Ways, shelf: Shelf, arrivals: Arrivals, draws: np.ndarray, wait: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     horizon, count = way.picks.low.shape[1:]
     n = rows.shape[0]
@@ -119,7 +124,7 @@ def _project(
             shuffle = 1 + (j - first) % (len(draws) - 1)
             _draw_steps(arrivals.reached[j], 1.0, draws[shuffle], steps[j - first])
         _ask(rows[i], way, way.which[i], shelf.whole[i], asked)
-        supply = (steps, arrivals.quantity[first:last], fresh)
+        supply = (steps, arrivals.quantity[first:last], fresh + wait[i])
         follow_paths(asked, weights, supply, (shelf.available[i], shelf.backorder[i]), one)
         out[:, i] = one
     return out[0], out[1], out[2], out[3], out[4]
@@ -173,7 +178,7 @@ def follow_paths(
 
     asked: (H, count) demand of each step of each path; weights: (count,) summing to one
     supply: steps (J, count), 0-based, at whose start each order comes (H or more: not within sight);
-        its quantity (J,); and the step at which an order placed today comes (count,)
+        its quantity (J,); and the step at which an order that goes out as soon as it can comes (count,)
     shelf: units available now; whether unmet demand waits
     Within a period what arrives is there first. A shelf is out when demand asks for more than there is.
     """

@@ -1,7 +1,7 @@
 """Risk: the chance of running out, period by period, in spite of what is on its way.
 
 It owns what the projection of stock means to a planner: first passage (out by then, not out then), units
-and money lost, the part that an order placed today comes too late to avert, and the date to order by.
+and money lost, the part that even the next order comes too late to avert, and the date to order by.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from numba import njit
 from forecasting.cumulative import CumulativeDemand
 from ingestion.errors import Problem
 from optimization.lead_time import LeadTimes
+from optimization.order_days import order_days
 from optimization.position import Inbound
 from optimization.projection import Shelf, project_stock
 
@@ -38,8 +39,10 @@ def stockout_risk(
     demand: (n,) series; supply, lead_times, targets, position: row by row as demand
     horizon: periods ahead, default the forecast's; steps: which of them to report, default all
     expected_lost_units: short by then, lost or late; money: at the target's shortage cost
-    order_by: first date of the last period in which an order still arrives before the shelf is empty with
-        the chance of the target (today's, where even that is too late); NaT if that lies beyond
+    unavoidable_…: the part before an order could arrive that goes out on the next order day
+    order_by: first date of the last period in which an order can go out and still arrives before the shelf is
+        empty with the chance of the target (the next one, where even that is too late); NaT if that lies
+        beyond
     A series never counted (on_hand NaN) has NaN risk.
     """
     horizon = demand.horizon if horizon is None else horizon
@@ -53,13 +56,19 @@ def stockout_risk(
         np.array(targets["unmet"] == "backorder", dtype=bool),
         np.array(supply["whole"], dtype=bool),
     )
-    risk = project_stock(demand, shelf, lead_times, inbound, horizon, paths=paths, seed=seed)
+    following = supply["next_order"].to_numpy(dtype=np.int64)
+    risk = project_stock(
+        demand, shelf, lead_times, inbound, horizon, wait=following - 1, paths=paths, seed=seed
+    )
     wanted = np.arange(1, horizon + 1) if steps is None else np.asarray(steps, dtype=np.int64)
     at, count = wanted - 1, len(demand.keys)
     allowed = 1.0 - targets["target"].to_numpy(dtype=float)
     placed = (lead_times.distributions, lead_times.which, lead_times.never)
     last = latest_order(risk.stockout, placed, allowed)
-    dates = demand.period.dates(demand.period.index(demand.as_of)[0] + np.maximum(last, 1))
+    days = order_days(supply["order_weekdays"], demand.period, demand.as_of, horizon)
+    until = np.maximum.accumulate(np.where(days, np.arange(1, horizon + 1), 0), axis=1)
+    step = np.maximum(until[np.arange(count), np.maximum(last, 1) - 1], following)
+    dates = demand.period.dates(demand.period.index(demand.as_of)[0] + step)
     order_by = pd.Series(dates).where(last > 0)
     out = (
         demand.keys[["sku", "location"]].loc[np.repeat(np.arange(count), len(wanted))].reset_index(drop=True)

@@ -8,25 +8,27 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ingestion.errors import DataError
 from ingestion.periods import Period
 from optimization.classes import asks_for_classes, classify
+from optimization.order_days import longest_gap, until_next_order
 
 TERMS = [
     "supplier", "unit_cost", "moq", "lot_size", "review_periods", "order_weekdays", "lead_time_days",
     "lead_time_sd_days", "order_cost", "minimum_order_value", "priority",
 ]  # fmt: skip
 ABOUT = ["category", "unit_price", "shelf_life_days", "lifecycle"]
-WEEKDAYS = {name: day for day, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
 
 
-def supply_terms(keys: pd.DataFrame, tables: Mapping[str, pd.DataFrame], period: Period) -> pd.DataFrame:
+def supply_terms(
+    keys: pd.DataFrame, tables: Mapping[str, pd.DataFrame], period: Period, as_of: pd.Timestamp
+) -> pd.DataFrame:
     """One row per key, in its order: sku, location, then the terms of its best source and its item.
 
     keys: (n,) frame with sku and location
     tables: sourcing, items and demand as the warehouse gives them, each optional
     The best source has the lowest priority number, then the lowest unit cost, then the first name.
     review_periods: given, or the longest gap between the order weekdays, or 1; whole periods
+    next_order: periods from `as_of` to the next one at whose start an order can go out, at least 1
     moq, lot_size, order_cost: 0 where not given; unit_cost: of the source, else of the item
     whole: True where every quantity ever sold was a whole number
     abc, xyz: computed classes (`classes`), "" unless a policy asks for a class
@@ -41,6 +43,7 @@ def supply_terms(keys: pd.DataFrame, tables: Mapping[str, pd.DataFrame], period:
     for column in ("moq", "lot_size", "order_cost"):
         out[column] = out[column].fillna(0.0)
     out["review_periods"] = _review(out, period)
+    out["next_order"] = until_next_order(out["order_weekdays"], period, as_of)
     demand = tables.get("demand")
     out["abc"], out["xyz"] = "", ""
     if asks_for_classes(tables.get("policies")):
@@ -65,24 +68,8 @@ def _best(sourcing: pd.DataFrame | None) -> pd.DataFrame:
 
 def _review(terms: pd.DataFrame, period: Period) -> np.ndarray:
     """(n,) whole periods between two chances to order, at least 1."""
-    calendars = {text: _longest_gap(str(text)) for text in terms["order_weekdays"].dropna().unique()}
+    calendars = {text: longest_gap(text) for text in terms["order_weekdays"].dropna().unique()}
     gaps = terms["order_weekdays"].map(calendars).astype(float).fillna(0.0).to_numpy()
     given = terms["review_periods"].to_numpy(dtype=float)
     whole = np.ceil(np.where(np.isnan(given), period.from_days(gaps), given) - 1e-9)
     return np.maximum(whole, 1).astype(np.int64)
-
-
-def _longest_gap(weekdays: str) -> int:
-    """Days between two order days at most: orders on Monday and Thursday leave gaps of 3 and 4 days.
-
-    >>> _longest_gap("Mon, Thu"), _longest_gap("1 4"), _longest_gap("wed")
-    (4, 4, 7)
-    """
-    words = weekdays.replace(",", " ").replace(";", " ").split()
-    days = sorted({int(w) - 1 if w.isdigit() else WEEKDAYS.get(w[:3].lower(), -1) for w in words})
-    if not days or days[0] < 0 or days[-1] > 6:
-        raise DataError(
-            f"order_weekdays must name weekdays, got {weekdays!r}; "
-            "write them as 'Mon, Thu' or '1, 4' (1 = Monday)"
-        )
-    return max(b - a for a, b in zip(days, [*days[1:], days[0] + 7], strict=True))

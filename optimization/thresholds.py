@@ -15,6 +15,7 @@ from forecasting.cumulative import CumulativeDemand, in_units
 from optimization.explanation import explain
 from optimization.lead_time import LeadTimes
 from optimization.lot_sizing import economic_order_quantity, fill_lot_level
+from optimization.order_days import review_lasts
 from optimization.perishing import sellable, shelf_periods
 from optimization.protection import ProtectionDemand, protection_demand
 
@@ -46,9 +47,9 @@ def derive_thresholds(
     demand: (n,) series; supply, lead_times, targets: row by row as demand (supply_terms,
         learn_lead_times, set_targets)
     Levels are units, in whole ones where supply["whole"]: the nearest to a quantile, the next above for a
-    fill rate. valid_until is the last day of the review interval. from_demand + from_lead_time + from_review
-    = safety_stock: with the lead time fixed at its mean and no review; what the spread of the lead time adds;
-    and the rest, review and rounding.
+    fill rate. valid_until is the last day before the next review (order_days.review_lasts). from_demand +
+    from_lead_time + from_review = safety_stock: with the lead time fixed at its mean and no review; what the
+    spread of the lead time adds; and the rest, review and rounding.
     beyond_horizon is the chance that the protection interval is longer than the forecast, `known` periods;
     data_as_of is the last period that it was made from. Both as `demand` says where not given.
     words: whether to write the explanations, which take most of the memory; else they are None
@@ -82,7 +83,8 @@ def derive_thresholds(
     out["beyond_horizon"] = _beyond(lead_times, review, demand.horizon if known is None else known)
     first = demand.period.index(demand.as_of)[0] + 1
     out["valid_from"] = demand.period.dates(np.full(len(out), first))
-    out["valid_until"] = demand.period.dates(first + np.maximum(review, 1)) - pd.Timedelta(days=1)
+    lasts = review_lasts(supply, demand.period, demand.as_of)
+    out["valid_until"] = demand.period.dates(first + lasts) - pd.Timedelta(days=1)
     out["model_version"] = model_version
     out["data_as_of"] = demand.as_of if data_as_of is None else data_as_of
     out["content_hash"] = _hashes(out)

@@ -26,7 +26,7 @@ from ingestion.contracts import TABLES
 from ingestion.errors import Problem
 from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
-from optimization.ahead import thresholds_ahead
+from optimization.ahead import on_next_order_day, thresholds_ahead
 from optimization.chunks import in_chunks
 from optimization.cost_levels import settle_costs
 from optimization.lead_time import LeadTimes, learn_lead_times
@@ -100,7 +100,7 @@ class Walk:
 
     def lead_times_of(self, keys: pd.DataFrame) -> tuple[pd.DataFrame, LeadTimes]:
         """Supply terms of some sku-locations and the lead times of their suppliers, row by row."""
-        supply = supply_terms(keys, self.tables, self.period)
+        supply = supply_terms(keys, self.tables, self.period, self.as_of)
         learned = learn_lead_times(
             self.tables["supply_orders"],
             supply,
@@ -363,14 +363,14 @@ class Walk:
 
     @cached_property
     def orders(self) -> pd.DataFrame:
-        """Recommended orders."""
-        thresholds = self.thresholds
+        """Recommended orders, each for the next day on which it can go out."""
+        today = self.targets, self.thresholds
         self.stage("planning orders")
+        parts = self.demand, self.supply, self.lead_times
+        targets, thresholds = on_next_order_day(*parts, self.targets_on, today)
         return recommend_orders(
-            self.demand,
-            self.supply,
-            self.lead_times,
-            self.targets,
+            *parts,
+            targets,
             thresholds=thresholds,
             position=self.position,
             inbound=self.inbound,
@@ -379,8 +379,9 @@ class Walk:
 
     @property
     def _expiring(self) -> np.ndarray:
-        """Units of each series that will probably expire before an order placed today has served its time."""
+        """Units of each series that will probably expire before its next order has served its time."""
         within = self.lead_times.typical + self.supply["review_periods"].to_numpy(dtype=np.int64)
+        within = within + self.supply["next_order"].to_numpy(dtype=np.int64) - 1
         return expected_waste(self.demand, self.supply, position=self.position, lots=self.lots, within=within)
 
     @cached_property

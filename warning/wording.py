@@ -176,7 +176,7 @@ POSITION = {
 }
 DAYS = {"en": " Days to stockout: about {days}.", "zh": "预计约 {days} 天后断货。"}
 LOST = {"en": " Expected lost sales: {units}{money}", "zh": "预计损失销量 {units}{money}"}
-UNAVOIDABLE = {"en": ", of which an order today cannot save {late}", "zh": "，其中 {late} 今天下单也来不及"}
+UNAVOIDABLE = {"en": ", of which the next order cannot save {late}", "zh": "，其中 {late} 下次下单也来不及"}
 STOP = {"en": ".", "zh": "。"}
 SURPLUS = {
     "en": " Surplus above {healthy}: {units}{money}.",

@@ -55,7 +55,7 @@ class RiskOut(Row):
     expected_on_hand: float | None
     expected_lost_units: float | None
     expected_lost_money: float | None
-    unavoidable_probability: float | None = Field(description="What an order placed today cannot avert.")
+    unavoidable_probability: float | None = Field(description="What the next order cannot avert.")
     unavoidable_lost_units: float | None
 
 

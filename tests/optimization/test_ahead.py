@@ -36,7 +36,8 @@ def demand_of(rates: np.ndarray, law=poisson) -> CumulativeDemand:
 
 def terms(demand: CumulativeDemand, review: int = 1, **more) -> pd.DataFrame:
     plain = {"supplier": "maker", "unit_cost": 2.0, "moq": 0.0, "lot_size": 0.0, "order_cost": 0.0}
-    return demand.keys.assign(**plain, review_periods=review, shelf_life_days=np.nan, whole=True, **more)
+    plain |= {"review_periods": review, "order_weekdays": None, "shelf_life_days": np.nan, "whole": True}
+    return demand.keys.assign(**plain | more)
 
 
 def aims(demand: CumulativeDemand, target: float = 0.95) -> pd.DataFrame:
@@ -170,7 +171,7 @@ def test_a_planned_promotion_of_the_retailer_moves_the_levels_before_it():
         if name == "plain":
             model = train(panel, threads=1, candidates=(Gbm(pairs=4000, trees=40),), origins=4).model
         demand = model.predict(panel, horizon)
-        supply = supply_terms(demand.keys, tables, DAY)
+        supply = supply_terms(demand.keys, tables, DAY, as_of)
         lead_times = learn_lead_times(tables["supply_orders"], supply, DAY, as_of)
         targets = set_targets(supply, tables["policies"], DAY)
         rows = thresholds_ahead(demand, supply, lead_times, lambda _, targets=targets: targets)

@@ -55,7 +55,7 @@ def decide(tmp_path: Path):
         sums = np.tile(4.0 * np.arange(1, DAYS + 1), (len(keys), 1))
         rows = poisson(sums[:, :, None]).ppf(LEVELS).astype(np.float32)
         demand = CumulativeDemand(keys, AS_OF, DAY, rows, sums.astype(np.float32), LEVELS)
-        supply = supply_terms(keys, read, DAY)
+        supply = supply_terms(keys, read, DAY, AS_OF)
         orders = read["supply_orders"]
         lead_times = learn_lead_times(orders, supply, DAY, AS_OF)
         targets = set_targets(supply, read["policies"], DAY)

@@ -16,6 +16,7 @@ def test_levels_and_risk_do_not_depend_on_the_chunks(usual_demand, lead_time_of,
     n = 7
     demand = usual_demand(np.linspace(0.5, 9, n), 20, lambda mean: gamma(mean / 2, scale=2))
     keys = demand.keys.assign(supplier="maker", unit_cost=2.0, moq=0.0, lot_size=0.0, review_periods=2)
+    keys = keys.assign(order_weekdays=[None, "Tue"] * 3 + ["1 4"], next_order=[1, 2] * 3 + [1])
     supply = keys.assign(order_cost=0.0, shelf_life_days=np.nan, whole=[True, False] * 3 + [True])
     aims = {"measure": "cycle_service", "target": 0.9, "holding_cost": 0.1, "shortage_cost": 1.0}
     targets = pd.DataFrame(aims | {"unmet": "lost", "overstock_factor": 1.2}, index=range(n))

@@ -79,7 +79,7 @@ def test_the_most_specific_class_wins_and_a_place_beats_it():
         {"selector": words, "measure": "cycle_service", "target": [0.8, 0.9, 0.98, 0.85, 0.6]}
     )
     tables = {"demand": demand, "policies": policies, "items": pd.DataFrame({"sku": ["a"], "unit_cost": 1.0})}
-    supply = supply_terms(keys("a", "b", "c", "d"), tables, DAY)
+    supply = supply_terms(keys("a", "b", "c", "d"), tables, DAY, LAST)
     assert (supply["abc"] + supply["xyz"]).tolist() == ["AX", "BX", "CZ", "CX"]
     assert set_targets(supply, policies, DAY)["target"].tolist() == [0.98, 0.9, 0.6, 0.85]
     placed = pd.concat([policies, pd.DataFrame({"selector": ["x"], "measure": "fill_rate", "target": [0.7]})])
@@ -90,7 +90,9 @@ def test_classes_are_computed_only_where_a_policy_asks(caplog):
     plain = pd.DataFrame({"selector": ["*", "sku:class"], "measure": "cycle_service", "target": 0.9})
     assert not asks_for_classes(plain)
     assert not asks_for_classes(None)
-    assert supply_terms(keys("a"), {"demand": sold(a=[3, 3]), "policies": plain}, DAY)["abc"].tolist() == [""]
+    assert supply_terms(keys("a"), {"demand": sold(a=[3, 3]), "policies": plain}, DAY, LAST)[
+        "abc"
+    ].tolist() == [""]
     slip = pd.DataFrame({"selector": ["class:AXX"], "measure": "cycle_service", "target": 0.9})
-    set_targets(supply_terms(keys("a"), {"demand": sold(a=[3, 3]), "policies": slip}, DAY), slip, DAY)
+    set_targets(supply_terms(keys("a"), {"demand": sold(a=[3, 3]), "policies": slip}, DAY, LAST), slip, DAY)
     assert "'class:AXX' (did you mean 'class:AX'" in caplog.text

@@ -21,7 +21,8 @@ DAYS = 40
 
 def terms(**more) -> pd.DataFrame:
     plain = {"sku": "item 0000", "location": "shop", "supplier": "maker", "category": "food", "moq": 0.0}
-    plain |= {"unit_cost": 2.0, "unit_price": 5.0, "lot_size": 0.0, "review_periods": 1, "order_cost": 0.0}
+    plain |= {"unit_cost": 2.0, "unit_price": 5.0, "lot_size": 0.0, "review_periods": 1}
+    plain |= {"order_weekdays": None, "order_cost": 0.0}
     return pd.DataFrame([plain | {"shelf_life_days": np.nan, "whole": True} | more])
 
 

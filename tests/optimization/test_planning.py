@@ -20,6 +20,8 @@ def terms(**more) -> pd.DataFrame:
     plain |= {
         "lot_size": 0.0,
         "review_periods": 1,
+        "order_weekdays": None,
+        "next_order": 1,
         "order_cost": 0.0,
         "shelf_life_days": np.nan,
         "lifecycle": "",

@@ -178,12 +178,12 @@ def test_risk_rises_with_time_and_never_with_stock(usual_demand, lead_time_of, l
 
 @pytest.fixture
 def usual_case(usual_demand, lead_time_of):
-    def build(on_hand: list[float], **more):
+    def build(on_hand: list[float], supply=None, **more):
         n = len(on_hand)
         keys = usual_demand(np.full(n, 2.0), DAYS, poisson)
         return stockout_risk(
             keys,
-            pd.DataFrame({"whole": [True] * n}),
+            pd.DataFrame({"whole": [True] * n, "order_weekdays": None, "next_order": 1} | (supply or {})),
             lead_time_of({3: 1.0}, n),
             pd.DataFrame({"target": [0.95] * n, "unmet": ["lost"] * n, "shortage_cost": [4.0] * n}),
             position=keys.keys.assign(on_hand=on_hand, reserved=0.0),

@@ -37,7 +37,7 @@ def forecast(demand: pd.DataFrame, as_of: pd.Timestamp) -> CumulativeDemand:
 
 def decide(demand, tables):
     as_of = demand.as_of
-    supply = supply_terms(demand.keys, tables, DAY)
+    supply = supply_terms(demand.keys, tables, DAY, as_of)
     lead_times = learn_lead_times(tables["supply_orders"], supply, DAY, as_of)
     targets = set_targets(supply, tables["policies"], DAY)
     thresholds = derive_thresholds(demand, supply, lead_times, targets)

@@ -38,6 +38,7 @@ def terms(n: int = 1, **more) -> pd.DataFrame:
         "moq": 0.0,
         "lot_size": 0.0,
         "review_periods": 1,
+        "order_weekdays": None,
         "order_cost": 0.0,
         "shelf_life_days": np.nan,
         "whole": True,
@@ -357,7 +358,7 @@ def test_impossible_targets_are_refused(target):
 
 
 def test_the_best_source_is_chosen():
-    keys = pd.DataFrame({"sku": ["a", "b"], "location": ["x", "x"]})
+    keys, tuesday = pd.DataFrame({"sku": ["a", "b"], "location": ["x", "x"]}), pd.Timestamp("2024-04-02")
     sourcing = pd.DataFrame(
         {
             "sku": "a",
@@ -371,12 +372,15 @@ def test_the_best_source_is_chosen():
     items = pd.DataFrame({"sku": ["a", "b"], "unit_cost": [9.0, 7.0], "category": "food"})
     demand = pd.DataFrame({"sku": ["a", "b"], "quantity": [1.0, 1.5]})
     tables = {"sourcing": sourcing, "items": items, "demand": demand}
-    found = supply_terms(keys, tables, DAY)
+    found = supply_terms(keys, tables, DAY, tuesday)
     assert found["supplier"].tolist() == ["cheap", ""]
     assert found["unit_cost"].tolist() == [2, 7]
     assert found["review_periods"].tolist() == [7, 1]
-    assert supply_terms(keys, tables, Period("week"))["review_periods"].tolist() == [1, 1]
+    assert found["next_order"].tolist() == [1, 1]
+    assert supply_terms(keys, tables, DAY, tuesday + pd.Timedelta(days=1))["next_order"].tolist() == [7, 1]
+    weekly = supply_terms(keys, tables, Period("week"), pd.Timestamp("2024-04-01"))
+    assert weekly[["review_periods", "next_order"]].eq(1).all(axis=None)
     assert found["whole"].tolist() == [True, False]
-    assert supply_terms(keys, {}, DAY)["moq"].tolist() == [0, 0]
+    assert supply_terms(keys, {}, DAY, tuesday)["moq"].tolist() == [0, 0]
     with pytest.raises(DataError, match="write them as 'Mon, Thu'"):
-        supply_terms(keys, {"sourcing": sourcing.assign(order_weekdays="someday")}, DAY)
+        supply_terms(keys, {"sourcing": sourcing.assign(order_weekdays="someday")}, DAY, tuesday)

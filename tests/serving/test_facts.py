@@ -63,6 +63,7 @@ def inbound(days: list[int], overdue: list[bool]) -> Inbound:
 def see(demand: CumulativeDemand, lead_times: LeadTimes, coming: Inbound) -> tuple[pd.Series, pd.DataFrame]:
     supply = lead_times.keys.assign(unit_cost=2.0, moq=0.0, lot_size=0.0, review_periods=2, order_cost=0.0)
     supply = supply.assign(shelf_life_days=np.nan, whole=True, minimum_order_value=np.nan, lifecycle="active")
+    supply = supply.assign(order_weekdays=None, next_order=1)
     aims = {"measure": "cycle_service", "target": 0.95, "holding_cost": 0.2, "shortage_cost": 1.0}
     targets = pd.DataFrame(aims | {"unmet": "lost", "overstock_factor": 1.2}, index=range(2))
     ahead = {"position": KEYS.assign(on_hand=2.0, reserved=1.0), "inbound": coming}

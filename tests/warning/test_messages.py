@@ -54,7 +54,7 @@ def test_stockout_risk_in_words():
             "The chance of running out within lead time and review is 62% (limit 50%). "
             "On hand 12, reserved 2, inbound 20, projected 4 at the end of the lead time; "
             "safety stock 50, reorder point 90. Days to stockout: about 6. "
-            "Expected lost sales: 18 (540 CNY), of which an order today cannot save 5.25."
+            "Expected lost sales: 18 (540 CNY), of which the next order cannot save 5.25."
         ),
         "Order 130 from Acme by 2024-05-02, cost 1,300 CNY (arrives 2024-05-12).",
     ]
@@ -63,7 +63,7 @@ def test_stockout_risk_in_words():
         (
             "在提前期加补货周期内断货的概率为 62%（限值 50%）。"
             "在库 12，预留 2，在途 20，提前期末预计 4；安全库存 50，再订货点 90。"
-            "预计约 6 天后断货。预计损失销量 18（540 CNY），其中 5.25 今天下单也来不及。"
+            "预计约 6 天后断货。预计损失销量 18（540 CNY），其中 5.25 下次下单也来不及。"
         ),
         "2024-05-02 前向 Acme 订购 130，金额 1,300 CNY（2024-05-12 到货）。",
     ]
@@ -77,7 +77,7 @@ def test_out_of_stock_with_an_overdue_delivery_in_words():
             "Nothing is available for sale. "
             "On hand 0, reserved 2, inbound 0, projected -26 at the end of the lead time; "
             "safety stock 50, reorder point 90. "
-            "Expected lost sales: 18 (540 CNY), of which an order today cannot save 5.25."
+            "Expected lost sales: 18 (540 CNY), of which the next order cannot save 5.25."
         ),
         (
             "Expedite the 20 on order from Acme (overdue). "
