@@ -4,5 +4,5 @@ Reading order: receipts, pooling, drift, contract, lead_time (how long supply ta
 supply (what an item is, from whom, when, in which lots); sums, protection (demand until help can come);
 lot_sizing, perishing, fixed_costs (formulas of cost); king, classic (rules to compare with); validity,
 targets, explanation, suppliers, thresholds, ahead; position, lots, projection, risk, overstock;
-cost_levels, lost_sales, planning; replay, exchange, pictures (the proof).
+cost_levels, lost_sales, lost_fill, planning; replay, exchange, pictures (the proof).
 """

@@ -1,10 +1,10 @@
 """Lost sales: what an empty shelf cannot sell is gone, so the levels that cost least are simulated.
 
-It owns the search for the level of demand to cover, and the world that levels and orders (`lost_orders`) are
-played in. The newsvendor level p / (p + h·R) lets a backlog wait for the order it caused; when sales are
-lost, part of what was ordered for them is left over, and a lower level is cheaper (Zipkin 2008, Old and new
-methods for lost-sales inventory systems). No formula is near enough for all items, so each is played on its
-own paths of demand.
+It owns the search for the level of demand to cover, and the world that levels, fill rates (`lost_fill`) and
+orders (`lost_orders`) are played in. The newsvendor level p / (p + h·R) lets a backlog wait for the order it
+caused; when sales are lost, part of what was ordered for them is left over, and a lower level is cheaper
+(Zipkin 2008, Old and new methods for lost-sales inventory systems). No formula is near enough for all items,
+so each is played on its own paths of demand.
 """
 
 from typing import NamedTuple
@@ -50,17 +50,25 @@ class World(NamedTuple):
     whole: np.ndarray
 
 
-def concerned(
+def playable(
     demand: CumulativeDemand, supply: pd.DataFrame, lead_times: LeadTimes, targets: pd.DataFrame
 ) -> np.ndarray:
-    """(n,) whether a series is held for cost, loses what it cannot sell, and is forecast far enough to play.
+    """(n,) whether a series loses what it cannot sell, and is forecast far enough to play.
 
     A cost of ordering makes orders rare: those follow the economic order quantity instead.
     """
     interval = lead_times.typical + supply["review_periods"].to_numpy(dtype=np.int64)
-    by_cost = ((targets["measure"] == "cost") & (targets["unmet"] == "lost")).to_numpy()
+    lost = (targets["unmet"] == "lost").to_numpy()
+    return lost & ~(supply["order_cost"].to_numpy() > 0) & (interval <= demand.horizon)
+
+
+def concerned(
+    demand: CumulativeDemand, supply: pd.DataFrame, lead_times: LeadTimes, targets: pd.DataFrame
+) -> np.ndarray:
+    """(n,) whether a series is `playable` and held for cost."""
+    by_cost = (targets["measure"] == "cost").to_numpy()
     priced = (targets["holding_cost"] > 0).to_numpy() & (targets["shortage_cost"] > 0).to_numpy()
-    return by_cost & priced & ~(supply["order_cost"].to_numpy() > 0) & (interval <= demand.horizon)
+    return by_cost & priced & playable(demand, supply, lead_times, targets)
 
 
 def settle_targets(
@@ -161,7 +169,7 @@ def _cost_of_levels(world: World, fresh: Arrivals, levels: np.ndarray) -> np.nda
             for s in range(paths):
                 start = (levels[i, k], levels[i, k], 0.0, min(world.typical[i], world.last[i] - 1))
                 due[:] = 0.0
-                out[i, k] += _play(world, i, cumulative[s], due, leads[s], start)
+                out[i, k] += play(world, i, cumulative[s], due, leads[s], start)
     return out / paths
 
 
@@ -201,7 +209,7 @@ def _steps(missing: float, least: float, lot: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _play(
+def play(
     world: World,
     i: int,
     path: np.ndarray,

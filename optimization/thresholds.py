@@ -97,7 +97,8 @@ def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame, width: np.ndar
     """(n,) units, not rounded: level over the protection interval that meets each row's target.
 
     cycle_service, cost: the quantile at the target; fill_rate: the level of that fill rate where the position
-    after a review lies anywhere between it and `width`, (n,) units, above
+    after a review lies anywhere between it and `width`, (n,) units, above, times targets["level_share"]
+    where sales are lost (`lost_fill`)
     """
     target = targets["target"].to_numpy(dtype=float)
     level = over.quantile(target[:, None])[:, 0]
@@ -107,7 +108,7 @@ def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame, width: np.ndar
         level[single] = over.take(single).fill_level(target[single])
     if lots.any():
         level[lots] = fill_lot_level(over.take(lots), width[lots], target[lots])
-    return level
+    return level * targets["level_share"].to_numpy() if "level_share" in targets else level
 
 
 def cycle_quantity(supply: pd.DataFrame, targets: pd.DataFrame, pace: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ from optimization.ahead import on_next_order_day, thresholds_ahead
 from optimization.chunks import in_chunks
 from optimization.cost_levels import settle_costs
 from optimization.lead_time import LeadTimes, learn_lead_times
+from optimization.lost_fill import settle_fill_rates
 from optimization.lost_sales import settle_targets
 from optimization.lots import expired_units, lots_on_shelf
 from optimization.overstock import expected_waste, overstock_outlook
@@ -265,7 +266,8 @@ class Walk:
             defaults = Defaults(target=self.settings.default_target)
             told = set_targets(self.supply, self.tables["policies"], self.period, defaults, date)
             parts = self.demand, self.supply, self.lead_times
-            self._targets[holds] = settle_costs(*parts, settle_targets(*parts, told))
+            played = settle_fill_rates(*parts, settle_targets(*parts, told))
+            self._targets[holds] = settle_costs(*parts, played)
         return self._targets[holds]
 
     @cached_property
