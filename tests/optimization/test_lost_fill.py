@@ -13,7 +13,8 @@ from optimization.thresholds import derive_thresholds
 def terms(n: int = 1, **more) -> pd.DataFrame:
     plain = {"sku": [f"item {i:04d}" for i in range(n)], "location": "shop", "supplier": "maker"}
     plain |= {"review_periods": 1, "moq": 0.0, "lot_size": 0.0, "order_cost": 0.0, "whole": True}
-    return pd.DataFrame(plain | {"shelf_life_days": np.nan} | more)
+    plain |= {"order_weekdays": pd.NA, "shelf_life_days": np.nan}
+    return pd.DataFrame(plain | more)
 
 
 def aims(n: int = 1, **more) -> pd.DataFrame:
