@@ -213,9 +213,10 @@ def _correlation(
     rows = calibration.quantiles(prediction)
     score = norm.ppf(np.clip(places(rows, np.nan_to_num(actual)), 0.002, 0.998))
     score[~np.isfinite(actual)] = np.nan
-    if series is not None:
+    told = np.isfinite(score).any(axis=1)
+    if series is not None and told.any():
         moves = _moves(score, series)
-        score[moves < STILL * np.median(moves)] = np.nan
+        score[moves < STILL * np.median(moves[told])] = np.nan
     pairs, found = [], []
     for a in range(len(prediction.horizons)):
         for b in range(a + 1, len(prediction.horizons)):

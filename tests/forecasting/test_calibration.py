@@ -68,6 +68,8 @@ def test_series_that_stay_at_one_place_say_nothing_of_the_correlation():
     stuck = np.where(still[:, None], prediction.mean + 1.5 * prediction.spread, actual)
     assert calibrate(prediction, stuck).correlation > 0.3
     assert calibrate(prediction, stuck, series).correlation == pytest.approx(0.0, abs=0.15)
+    unknown = np.where((series < 0.55 * series.max())[:, None], np.nan, stuck)
+    assert calibrate(prediction, unknown, series).correlation == pytest.approx(0.0, abs=0.15)
 
 
 @pytest.mark.parametrize("m", [0, 1, 5])
