@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.panel import Panel
-from forecasting.reach import ALWAYS, Grid, Reach, paint, paint_deepest, reach_of
+from forecasting.reach import ALWAYS, Grid, Reach, by_day, deepest, mean_stated, paint, reach_of
 
 STATED = ("promotion", "price", "event")  # what a row may say of its cells
 
@@ -32,7 +32,7 @@ class Reached:
 
 def reached(panel: Panel, said: pd.DataFrame) -> Reached:
     """Which series and which of the periods ahead rows of the `plans` contract are about."""
-    reach = reach_of(said, _ahead(panel))
+    reach = reach_of(by_day(said, panel.period), _ahead(panel))
     rows = np.arange(len(said))
     outside = reach.low >= reach.high
     series = np.zeros(panel.series, dtype=bool)
@@ -49,7 +49,7 @@ def lay_over(panel: Panel, said: pd.DataFrame, *, instead: bool = False) -> Pane
     part is covered keeps the stored depth for the rest. Of several rows the deepest promotion counts, and of
     prices and events the most specific. A price ends with its row.
     """
-    said = said.reset_index(drop=True).assign(known_from=panel.as_of)
+    said = by_day(said, panel.period).reset_index(drop=True).assign(known_from=panel.as_of)
     if instead:
         panel = _without_plans(panel)
     changed = replace(panel, **_promotion(panel, said))
@@ -71,11 +71,7 @@ def _promotion(panel: Panel, said: pd.DataFrame) -> dict[str, Any]:
     rows, reach = _stating(panel, said, "promotion")
     if not len(rows):
         return {}
-    shape = (panel.series, panel.horizon)
-    depth, share = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-    since = np.full(shape, ALWAYS, dtype=np.int16)
-    paint_deepest(rows["promotion"].to_numpy(dtype=float), reach, depth, since)
-    paint_deepest(np.ones(len(rows)), reach, share, since.copy())
+    depth, share, _ = deepest(rows["promotion"].to_numpy(dtype=float), reach, _ahead(panel))
     plan, known = panel.plan.copy(), panel.known.copy()
     plan[:, panel.length :] = (1 - share) * plan[:, panel.length :] + depth
     known[:, panel.length :][share > 0] = panel.length - 1
@@ -93,7 +89,8 @@ def _price(panel: Panel, said: pd.DataFrame) -> dict[str, Any]:
         spoken = np.zeros(panel.series, dtype=bool)
         spoken[reach.series] = True
         ahead[~spoken] = np.nan
-    paint(rows["price"].to_numpy(dtype=np.float32), reach, ahead)
+    stated = mean_stated(rows["price"].to_numpy(), reach, _ahead(panel))
+    np.copyto(ahead, stated, where=np.isfinite(stated))
     return {"price": price, "prices_planned": True}
 
 

@@ -1,7 +1,7 @@
 """Plans on the panel's grid: promotions, events, prices, quantities, covariates, and since when they stand.
 
 It owns what a plan says of a cell; `reach` says which cells a plan row covers. Where several rows state a
-price, an event or a covariate of one cell, the most specific row is right, of equals the last.
+price or a covariate of one day, or an event of one cell, the most specific row is right, of equals the last.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,18 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from forecasting.reach import ALWAYS, Grid, classes_of, paint, paint_deepest, reach_of, spread
+from forecasting.reach import (
+    ALWAYS,
+    Grid,
+    by_day,
+    classes_of,
+    deepest,
+    mean_stated,
+    paint,
+    reach_of,
+    spread,
+)
+from ingestion.periods import Period
 
 PLAN_COLUMNS = [
     "date", "start", "end", "sku", "location", "category",
@@ -34,13 +45,16 @@ class Events(NamedTuple):
     of_series: np.ndarray
 
 
-def known_plans(plans: pd.DataFrame | None, as_of_end: pd.Timestamp) -> pd.DataFrame:
-    """The plan rows that were known by the end of a date; later ones must not even lend their names."""
+def known_plans(plans: pd.DataFrame | None, period: Period, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The plan rows, by day where they are dated by day, that were known by the end of the period of a date;
+    later ones must not even lend their names.
+    """
     if plans is None:
         return pd.DataFrame()
+    plans = by_day(plans, period)
     if "known_from" not in plans:
         return plans.reset_index(drop=True)
-    later = pd.to_datetime(plans["known_from"]) > as_of_end
+    later = pd.to_datetime(plans["known_from"]) > period.end(as_of)
     return plans[~later].reset_index(drop=True)
 
 
@@ -51,17 +65,16 @@ def promotions(
 
     recorded: (n, T) depth in the demand rows, NaN where they say nothing
 
-    Of several plans for a cell the deepest counts. A recorded promotion without a plan row counts as planned
-    where plans begin only after the history (then they simply were not kept), and as a surprise else: a model
-    must not expect at a past origin what no plan could have told it.
+    Of several plans for a day the deepest counts, and a cell has the mean of its days. A recorded promotion
+    without a plan row counts as planned where plans begin only after the history (then they simply were not
+    kept), and as a surprise else: a model must not expect at a past origin what no plan could have told it.
     """
-    plan = np.full(grid.shape, -1.0, dtype=np.float32)
+    plan, share = np.zeros((2, *grid.shape), dtype=np.float32)
     known = np.full(grid.shape, ALWAYS, dtype=np.int16)
     rows = _with(plans, "promotion")
     if len(rows):
-        paint_deepest(rows["promotion"].to_numpy(dtype=float), reach_of(rows, grid), plan, known)
-    covered = plan >= 0
-    np.maximum(plan, 0.0, out=plan)
+        plan, share, known = deepest(rows["promotion"].to_numpy(dtype=float), reach_of(rows, grid), grid)
+    covered = share > 0.0
     past = slice(0, grid.length)
     happened = np.where(np.isfinite(recorded), recorded, plan[:, past])
     unplanned = (happened > 0) & ~covered[:, past]
@@ -100,7 +113,7 @@ def prices(plans: pd.DataFrame, grid: Grid, recorded: np.ndarray) -> tuple[np.nd
     rows = _with(plans, "price")
     rows = rows[rows["price"] > 0].reset_index(drop=True) if len(rows) else rows
     if len(rows):
-        paint(rows["price"].to_numpy(dtype=np.float32), reach_of(rows, grid), price)
+        price = mean_stated(rows["price"].to_numpy(), reach_of(rows, grid), grid)
     planned = bool(np.isfinite(price[:, grid.length :]).any())
     past = price[:, : grid.length]
     np.copyto(past, recorded, where=np.isfinite(recorded))
@@ -147,7 +160,7 @@ def covariates(
         values = np.full(grid.shape, np.nan, dtype=np.float32)
         rows = _with(plans, name)
         if len(rows):
-            paint(rows[name].to_numpy(dtype=np.float32), reach_of(rows, grid), values)
+            values = mean_stated(rows[name].to_numpy(), reach_of(rows, grid), grid)
         future = np.flatnonzero(np.isfinite(values[:, grid.length :]).any(axis=0))
         if len(future):
             ahead[name] = int(future[-1]) + 1

@@ -63,6 +63,25 @@ class Reach(NamedTuple):
     bounds: np.ndarray
 
 
+def by_day(rows: pd.DataFrame, period: Period) -> pd.DataFrame:
+    """Plan rows whose dates are days where rows are dated by day: where most periods of what a row names have
+    several dates. Elsewhere a date stands for its whole period.
+    """
+    if period.name == "day" or "date" not in rows:
+        return rows
+    dated = rows["date"].notna()
+    for name in {"start", "end"} & set(rows):
+        dated &= rows[name].isna()
+    names = [name for name in WEIGHT if name in rows]
+    cells = rows.loc[dated, [*names, "date"]].drop_duplicates()
+    cells["period"] = period.index(cells["date"])
+    dates = cells.groupby([*names, "period"], dropna=False).size()
+    if not len(dates) or (dates > 1).mean() <= 0.5:
+        return rows
+    end = rows["end"] if "end" in rows else pd.Series(pd.NaT, index=rows.index)
+    return rows.assign(end=pd.to_datetime(end).where(~dated, pd.to_datetime(rows["date"])))
+
+
 def reach_of(rows: pd.DataFrame, grid: Grid) -> Reach:
     """Every series that each plan row covers, and when."""
     row, series = _series_of(rows, grid)
@@ -153,16 +172,64 @@ def paint(values: np.ndarray, reach: Reach, out: np.ndarray) -> None:
             out[i, t] = values[r]
 
 
+def deepest(depth: np.ndarray, reach: Reach, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Depth, share of days covered and since when that was known, (n, T + H) each, float32 twice and int16.
+
+    depth: (rows,) of each row; of several that cover a day the deepest counts, and a cell has the mean of its
+        days, 0 where no row covers them. It is known when the last of its rows is.
+    """
+    shape = len(grid.names), int(reach.bounds[-1] - reach.bounds[0])
+    daily, known = np.full(shape, -1.0, dtype=np.float32), np.full(shape, ALWAYS, dtype=np.int16)
+    _paint_deepest(depth, reach, daily, known)
+    share = _mean_of(daily >= 0.0, reach.bounds)
+    np.maximum(daily, 0.0, out=daily)
+    return _mean_of(daily, reach.bounds), share, np.maximum.reduceat(known, _first_days(reach.bounds), axis=1)
+
+
 @njit(cache=True, nogil=True)
-def paint_deepest(depth: np.ndarray, reach: Reach, out: np.ndarray, known: np.ndarray) -> None:
-    """Lay depth × share of the period covered where it exceeds what is there, and since when it was known."""
+def _paint_deepest(depth: np.ndarray, reach: Reach, out: np.ndarray, known: np.ndarray) -> None:
+    begin, end = reach.bounds[0], reach.bounds[-1]
     for k in range(len(reach.row)):
         r, i = reach.row[k], reach.series[k]
-        for t in range(reach.low[r], reach.high[r]):
-            value = np.float32(depth[r] * _share(reach, r, t))
-            if value > out[i, t] or (value == out[i, t] and reach.known[r] < known[i, t]):
+        value, since = np.float32(depth[r]), reach.known[r]
+        for day in range(max(reach.first[r], begin), min(reach.last[r] + 1, end)):
+            t = day - begin
+            if value > out[i, t] or (value == out[i, t] and since < known[i, t]):
                 out[i, t] = value
-                known[i, t] = reach.known[r]
+                known[i, t] = since
+
+
+def mean_stated(values: np.ndarray, reach: Reach, grid: Grid) -> np.ndarray:
+    """(n, T + H) float32 mean of what rows state of the days of each cell, NaN where none states anything.
+
+    values: (rows,) of each row; of several that cover a day the most specific is right, of equals the last
+    """
+    daily = np.full((len(grid.names), int(reach.bounds[-1] - reach.bounds[0])), np.nan, dtype=np.float32)
+    _paint_days(values.astype(np.float32), reach, daily)
+    stated = np.isfinite(daily)
+    np.nan_to_num(daily, copy=False)
+    with np.errstate(invalid="ignore"):
+        return _mean_of(daily, reach.bounds) / _mean_of(stated, reach.bounds)
+
+
+@njit(cache=True, nogil=True)
+def _paint_days(values: np.ndarray, reach: Reach, out: np.ndarray) -> None:
+    begin, end = reach.bounds[0], reach.bounds[-1]
+    for k in range(len(reach.row)):
+        r, i = reach.row[k], reach.series[k]
+        for day in range(max(reach.first[r], begin), min(reach.last[r] + 1, end)):
+            out[i, day - begin] = values[r]
+
+
+def _mean_of(daily: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """(n, periods) float32 mean over the days of each period; daily: (n, days)."""
+    total = np.add.reduceat(daily, _first_days(bounds), axis=1, dtype=np.float32)
+    return (total / np.diff(bounds)).astype(np.float32)
+
+
+def _first_days(bounds: np.ndarray) -> np.ndarray:
+    """(periods,) position of the first day of each."""
+    return bounds[:-1] - bounds[0]
 
 
 @njit(cache=True, nogil=True)

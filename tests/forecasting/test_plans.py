@@ -123,3 +123,51 @@ def test_a_covariate_that_plans_give_is_ahead_and_the_others_are_not():
     np.testing.assert_array_equal(early.covariates["warmth"][0, :9], [*range(8), np.nan])
     assert np.isnan(early.covariates["visitors"][:, 6:]).all()
     assert np.isfinite(panel.covariates["visitors"][:, 6:10]).all()  # the panel itself is as it was
+
+
+WEEK = Period("week")
+
+
+def weekly(rows: pd.DataFrame, plan: pd.DataFrame) -> Panel:
+    """Two weeks of history, two ahead; the weeks begin on 1, 8, 15 and 22 January."""
+    return build_panel({"demand": rows, "plans": plan}, WEEK, pd.Timestamp("2024-01-14"), 2)
+
+
+def by_day(first: str, last: str, **said) -> list[dict]:
+    return [{"date": day, "sku": "a", **said} for day in pd.date_range(first, last)]
+
+
+def test_plans_dated_by_day_cover_their_days_of_a_week():
+    plan = plans(
+        *by_day("2024-01-11", "2024-01-12", promotion=0.7, price=7.0),
+        *by_day("2024-01-15", "2024-01-17", promotion=0.7, price=7.0, warmth=10.0),
+        *by_day("2024-01-18", "2024-01-21", promotion=0.35, price=9.0, warmth=20.0),
+        *by_day("2024-01-22", "2024-01-23", promotion=0.7, price=7.0),
+        {"start": "2024-01-25", "end": "2024-01-28", "sku": "a", "promotion": 0.35},
+    )
+    panel = weekly(demand(("a", "x"), ("b", "x")), plan)
+    np.testing.assert_allclose(panel.plan[0], [0.0, 0.2, 0.5, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(panel.promotion[0], [0.0, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(panel.price[0, 1:], [7.0, (3 * 7 + 4 * 9) / 7, 7.0], rtol=1e-6)
+    np.testing.assert_allclose(panel.covariates["warmth"][0, 2], (3 * 10 + 4 * 20) / 7, rtol=1e-6)
+    assert not panel.plan[1].any()
+
+
+def test_a_week_is_known_when_the_last_of_its_days_is():
+    early, late = (by_day(*days, promotion=0.7, known_from=since) for days, since in (
+        (("2024-01-15", "2024-01-17"), "2024-01-01"), (("2024-01-18", "2024-01-21"), "2024-01-09"),
+    ))  # fmt: skip
+    panel = weekly(demand(("a", "x")), plans(*early, *late))
+    assert panel.plan[0, 2] == pytest.approx(0.7)
+    assert panel.known[0, 2] == 1
+
+
+def test_plans_dated_by_week_cover_whole_weeks():
+    plan = plans(
+        {"date": "2024-01-08", "sku": "a", "promotion": 0.3},
+        {"date": "2024-01-15", "sku": "a", "promotion": 0.3},
+        {"date": "2024-01-22", "sku": "a", "promotion": 0.3},
+        {"date": "2024-01-24", "sku": "a", "promotion": 0.4},
+    )
+    panel = weekly(demand(("a", "x")), plan)
+    np.testing.assert_allclose(panel.plan[0], [0.0, 0.3, 0.3, (2 * 0.3 + 5 * 0.4) / 7], rtol=1e-6)
