@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecasting.cumulative import LEVELS
 from forecasting.features import build_rows
-from forecasting.forecaster import knots
+from forecasting.forecaster import LEAST_OBSERVED, knots
 from forecasting.panel import Panel
 from forecasting.shelves import SHAPE
 
@@ -62,7 +62,9 @@ def build_folds(panel: Panel, horizon: int, origins: int, seed: int) -> Folds:
     grid = knots(horizon)
     length = panel.length
     span = int(min(max(2 * horizon, SPAN[panel.period.name]), max(0.3 * length, 2)))
-    fitted = max(length - 1 - span, 0)
+    # Before that series borrow, and nobody asks a model; its errors there would tell of no forecast.
+    able = min(LEAST_OBSERVED[panel.period.name], length) - 1
+    fitted = max(length - 1 - span, able)
     shortest = min(int(grid[-1]), 7 if panel.period.name == "day" else 2)
     at = np.unique(np.linspace(fitted, max(length - 1 - shortest, fitted), origins).astype(int))
     rng = np.random.default_rng(seed)

@@ -12,6 +12,8 @@ import numpy as np
 
 from forecasting.panel import Panel
 
+LEAST_OBSERVED = {"day": 7, "week": 3, "month": 2}  # periods before a series can speak for itself
+
 
 @dataclass(frozen=True)
 class Prediction:

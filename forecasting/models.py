@@ -18,7 +18,7 @@ from forecasting.calibration import Calibration, read_calibration
 from forecasting.cumulative import LEVELS, CumulativeDemand, in_units, monotone
 from forecasting.ensemble import SEGMENTS, Ensemble, Member
 from forecasting.fallback import pooled_rows
-from forecasting.forecaster import Fitted, between, knots
+from forecasting.forecaster import LEAST_OBSERVED, Fitted, between, knots
 from forecasting.linear import read_linear
 from forecasting.panel import Panel
 from forecasting.persisted import seal, verify
@@ -33,7 +33,6 @@ READERS: dict[str, Callable[[Path, dict[str, Any]], Fitted]] = {
     "baseline": lambda _, parts: Baseline(parts["name"]),
 }
 CHUNK = 4000  # series predicted at once: memory is bounded by it
-LEAST_OBSERVED = {"day": 7, "week": 3, "month": 2}  # periods before a series can speak for itself
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from forecasting.panel import Panel
 
 # Periods in which the weight of what was falls to 1/e in the current level.
 MEMORY = {"day": 28.0, "week": 8.0, "month": 4.0}
+# Observed periods from which on a series tells what all do, and the fewest, where none is longer.
+TELLING, FEWEST = 14, 2
 
 
 class Moments(NamedTuple):
@@ -62,6 +64,10 @@ def moments_of(past: Past, pool: Pool) -> Moments:
             squares += demand[t] * demand[t]
             sales += demand[t] > 0.0
     lean = 1.0 if total <= 0.0 else 4.0 * max(1.0 - n / 28.0, 0.0)
+    if pool.rate <= 0.0:  # there is nothing to lean on, which is not a rate of zero
+        lean = 0.0
+    elif total > 0.0:  # worth one sale at most: what sells one a week must not lean on what sells a thousand
+        lean = min(lean, total / sales / pool.rate)
     rate = (total + lean * pool.rate) / (n + lean) if n + lean > 0.0 else pool.rate
     spread = max(squares - total * total / n, 0.0) if n > 0 else 0.0
     sd = np.sqrt((spread + 5.0 * (pool.cv * rate) ** 2) / (n + 5.0))
@@ -160,9 +166,11 @@ def pool_of(arrays: Arrays, members: np.ndarray, span: tuple[int, int], phases: 
     week, count = np.ones(phases), np.ones(phases)
     plain, promoted = np.zeros(DEPTHS + 1), 0.0
     rate, size, cv, used = 0.0, 0.0, 0.0, 0
+    # A young business has no long histories: what its few periods tell is nearer than nothing at all.
+    least = min(TELLING, max(span[1] - span[0], FEWEST))
     for i in members:
         past = past_of(arrays, i, span[0], span[1])
-        mean, sale, own = _plain_moments(past)
+        mean, sale, own = _plain_moments(past, least)
         if mean <= 0.0:
             continue
         used += 1
@@ -180,8 +188,8 @@ def pool_of(arrays: Arrays, members: np.ndarray, span: tuple[int, int], phases: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _plain_moments(past: Past) -> tuple[float, float, float]:
-    """Mean, size of a sale and cv; zeros for a series that tells too little."""
+def _plain_moments(past: Past, least: int) -> tuple[float, float, float]:
+    """Mean, size of a sale and cv; zeros for a series of which fewer than `least` periods tell."""
     n, total, squares, sales = 0, 0.0, 0.0, 0
     for t in range(len(past.demand)):
         if np.isfinite(past.demand[t]):
@@ -189,7 +197,7 @@ def _plain_moments(past: Past) -> tuple[float, float, float]:
             total += past.demand[t]
             squares += past.demand[t] * past.demand[t]
             sales += past.demand[t] > 0.0
-    if n < 14 or total <= 0.0:
+    if n < least or total <= 0.0:
         return 0.0, 0.0, 0.0
     mean = total / n
     return mean, total / sales, np.sqrt(max(squares / n - mean * mean, 0.0)) / mean
