@@ -21,6 +21,7 @@ class Arrays(NamedTuple):
     plan: np.ndarray
     known: np.ndarray
     price: np.ndarray
+    price_known: np.ndarray
     first: np.ndarray
     phase: np.ndarray
     year: np.ndarray
@@ -58,6 +59,7 @@ def arrays_of(panel: Panel) -> Arrays:
         panel.plan,
         panel.known,
         panel.price,
+        panel.price_known,
         panel.first,
         calendar.phase,
         calendar.year if seasonal else np.full_like(calendar.year, np.nan),
@@ -84,6 +86,19 @@ def past_of(arrays: Arrays, i: int, low: int, high: int) -> Past:
         arrays.in_stock[i, low:high],
         arrays.phase[low:high],
     )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def prices_ahead(arrays: Arrays, i: int, at: int, last: int) -> np.ndarray:
+    """(last,) prices of series i after an origin as they were known then; the one before stands till then."""
+    price = np.empty(last)
+    now = arrays.price[i, at]
+    for h in range(last):
+        t = at + 1 + h
+        if len(arrays.price_known) == 0 or arrays.price_known[i, t] <= at:
+            now = arrays.price[i, t]
+        price[h] = now
+    return price
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

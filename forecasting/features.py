@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from forecasting.alike import YEAR
-from forecasting.arrays import Arrays, arrays_of, mean_of
+from forecasting.arrays import Arrays, arrays_of, mean_of, prices_ahead
 from forecasting.covariates import around
 from forecasting.history import LAGS, WINDOWS, Summary, summarise
 from forecasting.lifts import lift_of, trusted_lift
@@ -373,6 +373,7 @@ def _days(arrays: Arrays, common: Common, ask: Ask, i: int, features: np.ndarray
     at, c, week = ask.origin, arrays.country[i], ask.lengths[3]
     price, off, work = arrays.price[i], arrays.holiday[c], arrays.workday[c]
     usual = mean_of(price, at + 1 - ask.lengths[2], at + 1)
+    planned = prices_ahead(arrays, i, at, ask.horizons[-1])
     before = off[max(at + 1 - week, 0) : at + 1].sum()
     lifts = common.lifts[max(common.groups[1, i], 0)]
     lift, h = 0.0, 0
@@ -386,5 +387,5 @@ def _days(arrays: Arrays, common: Common, ask: Ask, i: int, features: np.ndarray
         f[3], f[4], f[5] = work[at + 1 : end].sum(), arrays.until[c, at + h], arrays.since[c, at + h]
         middle = 2.0 * np.pi * arrays.year[at + 1 + h // 2]
         f[6], f[7], f[8] = lift / h, np.sin(middle), np.cos(middle)
-        f[9] = mean_of(price, at + 1, end) / usual if ask.prices_planned else np.nan
+        f[9] = mean_of(planned, 0, h) / usual if ask.prices_planned else np.nan
         f[10] = price[at] / usual

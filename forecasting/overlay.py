@@ -89,7 +89,7 @@ def _price(panel: Panel, said: pd.DataFrame) -> dict[str, Any]:
         spoken = np.zeros(panel.series, dtype=bool)
         spoken[reach.series] = True
         ahead[~spoken] = np.nan
-    stated = mean_stated(rows["price"].to_numpy(), reach, _ahead(panel))
+    stated, _ = mean_stated(rows["price"].to_numpy(), reach, _ahead(panel))
     np.copyto(ahead, stated, where=np.isfinite(stated))
     return {"price": price, "prices_planned": True}
 

@@ -38,6 +38,8 @@ class Panel:
     plan: (n, T + H) float32 promotion as planned
     known: (n, T + H) int16 number of the period at whose end the plan was known; -1 always
     price: (n, T + H) float32 money per unit, NaN unknown; the future from plans, else the last known
+    price_known: (n, T + H) int16 number of the period at whose end the price was known; -1 always.
+        Empty, (0, 0), where all were
     prices_planned: whether plans state prices ahead, so that a window's price may be used
     event: (k, T + H) int16 named event in each cell: code c is event_names[c - 1], 0 none; the kind of a
         promotion is its event. Series share k courses of events
@@ -68,6 +70,7 @@ class Panel:
     plan: np.ndarray
     known: np.ndarray
     price: np.ndarray
+    price_known: np.ndarray
     prices_planned: bool
     event: np.ndarray
     event_known: np.ndarray
@@ -232,7 +235,7 @@ def _past(demand: pd.DataFrame, period: Period, last: int) -> tuple[pd.DataFrame
 def _plans(plans: pd.DataFrame, grid: Grid, cells: Cells, covariates: list[str]) -> dict[str, Any]:
     """All fields that plans have a say in."""
     promotion, plan, known = planning.promotions(plans, grid, cells.mean("promotion"))
-    price, prices_planned = planning.prices(plans, grid, cells.mean("price"))
+    price, price_known, prices_planned = planning.prices(plans, grid, cells.mean("price"))
     events = planning.events(plans, grid)
     values, ahead = planning.covariates(plans, grid, cells.mean, covariates)
     return {
@@ -240,6 +243,7 @@ def _plans(plans: pd.DataFrame, grid: Grid, cells: Cells, covariates: list[str])
         "plan": plan,
         "known": known,
         "price": price,
+        "price_known": price_known,
         "prices_planned": prices_planned,
         "event": events.code,
         "event_known": events.known,

@@ -107,27 +107,34 @@ def _words(column: pd.Series) -> "pd.Series[str]":
     return column.astype("str").fillna("").str.strip()
 
 
-def prices(plans: pd.DataFrame, grid: Grid, recorded: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Price per cell (n, T + H), the last known carried on; and whether plans state future prices."""
+def prices(plans: pd.DataFrame, grid: Grid, recorded: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Price per cell (n, T + H), the last known carried on; since when; whether plans state any ahead.
+
+    The second, since when it was known, is empty, (0, 0), where no plan says when it was announced.
+    """
     price = np.full(grid.shape, np.nan, dtype=np.float32)
+    known = np.empty((0, 0), dtype=np.int16)
     rows = _with(plans, "price")
     rows = rows[rows["price"] > 0].reset_index(drop=True) if len(rows) else rows
     if len(rows):
-        price = mean_stated(rows["price"].to_numpy(), reach_of(rows, grid), grid)
+        price, since = mean_stated(rows["price"].to_numpy(), reach_of(rows, grid), grid)
+        known = since if (since != ALWAYS).any() else known
     planned = bool(np.isfinite(price[:, grid.length :]).any())
     past = price[:, : grid.length]
     np.copyto(past, recorded, where=np.isfinite(recorded))
-    _carry_on(price)
-    return price, planned
+    _carry_on(price, known)
+    return price, known, planned
 
 
 @njit(cache=True, nogil=True)
-def _carry_on(values: np.ndarray) -> None:
-    """Each row's last finite value in place of NaN."""
+def _carry_on(values: np.ndarray, known: np.ndarray) -> None:
+    """Each row's last finite value in place of NaN, with since when it was known, where that is told."""
     for i in range(values.shape[0]):
         for t in range(1, values.shape[1]):
             if np.isnan(values[i, t]):
                 values[i, t] = values[i, t - 1]
+                if len(known):
+                    known[i, t] = known[i, t - 1]
 
 
 def quantities(plans: pd.DataFrame, grid: Grid) -> np.ndarray:
@@ -160,7 +167,7 @@ def covariates(
         values = np.full(grid.shape, np.nan, dtype=np.float32)
         rows = _with(plans, name)
         if len(rows):
-            values = mean_stated(rows[name].to_numpy(), reach_of(rows, grid), grid)
+            values, _ = mean_stated(rows[name].to_numpy(), reach_of(rows, grid), grid)
         future = np.flatnonzero(np.isfinite(values[:, grid.length :]).any(axis=0))
         if len(future):
             ahead[name] = int(future[-1]) + 1

@@ -199,26 +199,30 @@ def _paint_deepest(depth: np.ndarray, reach: Reach, out: np.ndarray, known: np.n
                 known[i, t] = since
 
 
-def mean_stated(values: np.ndarray, reach: Reach, grid: Grid) -> np.ndarray:
-    """(n, T + H) float32 mean of what rows state of the days of each cell, NaN where none states anything.
+def mean_stated(values: np.ndarray, reach: Reach, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of what rows state of the days of each cell, NaN where none states anything, and since when it was
+    known: (n, T + H) float32 and int16.
 
     values: (rows,) of each row; of several that cover a day the most specific is right, of equals the last
     """
-    daily = np.full((len(grid.names), int(reach.bounds[-1] - reach.bounds[0])), np.nan, dtype=np.float32)
-    _paint_days(values.astype(np.float32), reach, daily)
+    shape = len(grid.names), int(reach.bounds[-1] - reach.bounds[0])
+    daily, known = np.full(shape, np.nan, dtype=np.float32), np.full(shape, ALWAYS, dtype=np.int16)
+    _paint_days(values.astype(np.float32), reach, daily, known)
     stated = np.isfinite(daily)
     np.nan_to_num(daily, copy=False)
     with np.errstate(invalid="ignore"):
-        return _mean_of(daily, reach.bounds) / _mean_of(stated, reach.bounds)
+        mean = _mean_of(daily, reach.bounds) / _mean_of(stated, reach.bounds)
+    return mean, np.maximum.reduceat(known, _first_days(reach.bounds), axis=1)
 
 
 @njit(cache=True, nogil=True)
-def _paint_days(values: np.ndarray, reach: Reach, out: np.ndarray) -> None:
+def _paint_days(values: np.ndarray, reach: Reach, out: np.ndarray, known: np.ndarray) -> None:
     begin, end = reach.bounds[0], reach.bounds[-1]
     for k in range(len(reach.row)):
         r, i = reach.row[k], reach.series[k]
         for day in range(max(reach.first[r], begin), min(reach.last[r] + 1, end)):
             out[i, day - begin] = values[r]
+            known[i, day - begin] = reach.known[r]
 
 
 def _mean_of(daily: np.ndarray, bounds: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from forecasting.arrays import Arrays, arrays_of, mean_of
+from forecasting.arrays import Arrays, arrays_of, mean_of, prices_ahead
 from forecasting.covariates import around
 from forecasting.features import (
     MOST,
@@ -207,6 +207,7 @@ def _days(arrays: Arrays, common: Common, ask: Ask, i: int, features: np.ndarray
     at, c = ask.origin, arrays.country[i]
     price, off, lifts = arrays.price[i], arrays.holiday[c], common.lifts[max(common.groups[1, i], 0)]
     usual = mean_of(price, at + 1 - ask.lengths[2], at + 1)
+    planned = prices_ahead(arrays, i, at, len(ask.horizons))
     for h in range(len(ask.horizons)):
         t, f = at + 1 + h, features[h]
         event, occasion = names_of(arrays, i, t, at, common.events)
@@ -214,5 +215,5 @@ def _days(arrays: Arrays, common: Common, ask: Ask, i: int, features: np.ndarray
         f[3], f[4], f[5] = arrays.until[c, t], arrays.since[c, t], arrays.workday[c, t]
         f[6] = lifts[event] + lifts[occasion] - 1.0
         f[7], f[8] = np.sin(2.0 * np.pi * arrays.year[t]), np.cos(2.0 * np.pi * arrays.year[t])
-        f[9] = price[t] / usual if ask.prices_planned else np.nan
+        f[9] = planned[h] / usual if ask.prices_planned else np.nan
         f[10] = price[at] / usual

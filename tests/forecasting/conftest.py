@@ -72,11 +72,13 @@ def years() -> Panel:
     fairs.loc[fairs.index % 3 == 2, "event"] = "market"
     fairs.loc[fairs["date"] > "2023-01-01", "known_from"] = pd.Timestamp("2022-06-30")
     late = pd.DataFrame({"date": days[620:630], "promotion": 0.7, "known_from": days[624]})
+    cut = pd.DataFrame({"date": days[700:712], "sku": "s02", "price": 6.0, "known_from": days[703]})
     ahead = pd.DataFrame({"date": days[800:809], "rain": np.arange(9.0), "price": 9.0})
     plans = [
         tables["plans"].assign(promotion=lambda one: 0.3 + 0.4 * (one["sku"] > "s03")),
         fairs,
         late,
+        cut,
         ahead,
     ]
     tables["plans"] = pd.concat(plans, ignore_index=True)
@@ -87,7 +89,7 @@ def poison(panel: Panel, origin: int) -> Panel:
     """The panel with all that was not known at the origin changed, drawn at random."""
     rng, later = np.random.default_rng(0), slice(origin + 1, None)
     parts = {name: getattr(panel, name).copy() for name in
-             ("quantity", "sold", "in_stock", "closed", "promotion", "plan", "event")}  # fmt: skip
+             ("quantity", "sold", "in_stock", "closed", "promotion", "plan", "event", "price")}  # fmt: skip
     for name in ("quantity", "sold"):
         parts[name][:, later] = rng.integers(0, 999, parts[name][:, later].shape)
     for name in ("in_stock", "promotion"):
@@ -96,6 +98,8 @@ def poison(panel: Panel, origin: int) -> Panel:
     unknown = panel.known > origin
     parts["plan"][unknown] = 1.0 - parts["plan"][unknown]
     parts["event"][panel.event_known > origin] = 1
+    if panel.price_known.size:
+        parts["price"][panel.price_known > origin] = 0.5
     covariates = {name: values.copy() for name, values in panel.covariates.items()}
     for name, values in covariates.items():
         values[:, origin + 1 + panel.ahead.get(name, 0) :] = 777.0

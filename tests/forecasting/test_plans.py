@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.features import NAMES, build_rows
 from forecasting.panel import Panel, build_panel
 from ingestion.periods import Period
 
@@ -123,6 +124,39 @@ def test_a_covariate_that_plans_give_is_ahead_and_the_others_are_not():
     np.testing.assert_array_equal(early.covariates["warmth"][0, :9], [*range(8), np.nan])
     assert np.isnan(early.covariates["visitors"][:, 6:]).all()
     assert np.isfinite(panel.covariates["visitors"][:, 6:10]).all()  # the panel itself is as it was
+
+
+def test_a_price_announced_later_is_not_seen_at_an_origin_before_it(shop):
+    tables = shop(n=2, days=120)
+    dates = pd.date_range("2024-01-01", periods=150)
+    price = pd.DataFrame(
+        {
+            "start": dates[[0, 100, 125]],
+            "end": dates[[99, 110, 130]],
+            "price": [10.0, 5.0, 5.0],
+            "known_from": dates[[0, 102, 110]],
+        }
+    )
+
+    def at(day: int) -> tuple[float, ...]:
+        """Price of the next two weeks over the usual one, from the whole history and from what there was."""
+        whole = {"demand": tables["demand"], "plans": price}
+        then = {
+            "demand": tables["demand"][tables["demand"]["date"] <= dates[day]],
+            "plans": price[price["known_from"] <= dates[day]],
+        }
+        panels = (
+            build_panel(one, Period("day"), end, 28) for one, end in ((whole, dates[119]), (then, dates[day]))
+        )
+        column, horizon = NAMES.index("price"), np.array([14])
+        return tuple(
+            float(build_rows(panel, np.array([0]), np.array([day]), horizon).features[0, 0, column])
+            for panel in panels
+        )
+
+    assert at(95) == (1.0, 1.0)
+    seen, told = at(103)
+    assert seen == told < 0.8
 
 
 WEEK = Period("week")
