@@ -22,6 +22,13 @@ SUMS = {"day": (7, 14, 28), "week": (1, 2, 4), "month": (1, 2, 3)}  # horizons t
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 NEEDED = (*PAIR, "date", "quantity")
 NUMBERS = ("quantity", "in_stock", "price", "promotion")
+# What a number may be, as the tables' contracts say, and what to write instead.
+BOUNDS = {
+    "quantity": (np.inf, "net returns at the source"),
+    "in_stock": (1.0, "write 95% as 0.95"),
+    "price": (np.inf, "leave out what is no price"),
+    "promotion": (1.0, "write 30% as 0.3; a flag as 0 or 1"),
+}
 OF_LOCATION = ("country", "region", "kind")
 OF_ITEM = ("category", "subcategory", "brand", "lifecycle", "replaces", "launched_on")
 
@@ -133,7 +140,17 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         ((*OF_ITEM[:-1], *OF_LOCATION), _texts, "text"),
     ):
         given |= {name: _parsed(frame[name], parse, what) for name in names if name in frame}
+    for name, (most, remedy) in BOUNDS.items():
+        if name in given:
+            _check_bounds(given[name], most, remedy)
     return frame.assign(**given)
+
+
+def _check_bounds(numbers: pd.Series, most: float, remedy: str) -> None:
+    odd = numbers[numbers.notna() & ~(numbers.between(0.0, most) & np.isfinite(numbers))]
+    if len(odd):
+        limit = "must be a number from 0" if most == np.inf else f"must lie in 0–{most:g}"
+        raise UsageProblem(f"column {numbers.name!r} {limit}, got {odd.iloc[0]:g}; {remedy}")
 
 
 def _texts(column: pd.Series) -> pd.Series:
