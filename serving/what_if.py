@@ -189,8 +189,27 @@ def compare(
     """
     changed = lay_over(panel, tried.rows, instead=instead)
     before, after = (model.predict(one, panel.horizon, series) for one in (panel, changed))
-    notes = tried.notes if model.reads_plans else (*tried.notes, UNREAD.format(model.name))
-    return Comparison(before, after, model.reads_plans, notes)
+    unheard = _unheard(panel, tried.rows) if model.reads_plans else [UNREAD.format(model.name)]
+    return Comparison(before, after, model.reads_plans, (*tried.notes, *unheard))
+
+
+def _unheard(panel: Panel, rows: pd.DataFrame) -> list[str]:
+    """What of the rows no model can have learned: equal forecasts read as a price that moves nothing."""
+    notes = []
+    events = {str(word).strip() for word in rows["event"].dropna()} - {"", *panel.event_names}
+    if events:
+        notes.append(f"events that no stored plan names change nothing: {', '.join(sorted(events))}")
+    priced = rows[rows["price"].notna()]
+    if len(priced) and not panel.prices_planned:
+        notes.append(
+            "prices change nothing: no stored plan states any ahead, so that no model has learned what they "
+            "do; load plans with prices and train"
+        )
+    elif len(priced):
+        unknown = np.isnan(panel.price[reached(panel, priced).series, panel.length - 1]).sum()
+        if unknown:
+            notes.append(f"prices change nothing for {unknown} series of which no price is known so far")
+    return notes
 
 
 def try_out(walk: Walk, path: Path, *, instead: bool = False) -> Comparison:

@@ -364,6 +364,20 @@ def test_rows_outside_the_known_future_are_told(workspace: Path) -> None:
     assert "1 rows lie outside 2024-08-08 … 2024-09-04" in tried.notes[0]
 
 
+def test_what_no_model_can_have_learned_of_is_told(workspace: Path) -> None:
+    held = HOLD(Settings(workspace=workspace), snapshot_of(workspace))
+    tried = given_plans([{"sku": "s3", "date": FIRST, "event": "moon landing", "price": 3.0}], "plans")
+    bare = replace(held.panel, prices_planned=False, price=np.full_like(held.panel.price, np.nan))
+    notes = compare(held.model, bare, tried).notes
+    assert notes[0] == "events that no stored plan names change nothing: moon landing"
+    assert notes[1].startswith("prices change nothing: no stored plan states any ahead")
+    planned = replace(bare, prices_planned=True)
+    known = int(tried.rows["price"].notna().sum())
+    assert compare(held.model, planned, tried).notes[1] == (
+        f"prices change nothing for {known} series of which no price is known so far"
+    )
+
+
 def test_a_model_that_reads_no_plans_says_so(api: TestClient, workspace: Path, monkeypatch: Any) -> None:
     held = HOLD(Settings(workspace=workspace), snapshot_of(workspace))
     assert compare(held.model, held.panel, given_plans([PLAN], "plans")).notes == ()
