@@ -54,9 +54,7 @@ def score_overrides(
     override that was written after its periods had begun is no forecast and is left out.
     """
     rows = rows[(rows["kind"] == "override") & (rows["at"] <= rows["start"])]
-    begin = int(panel.period.index(panel.as_of)[0]) + 1 - panel.length
-    low, high = (panel.period.index(rows[name]) - begin for name in ("start", "end"))
-    origin = np.minimum(panel.period.index(rows["at"]) - begin, low - 1)
+    low, high, origin = _spans_of(panel, rows)
     series = _series_of(panel, rows)
     found = []
     over = (series >= 0) & (origin >= 0) & (high < panel.length)
@@ -74,19 +72,36 @@ def score_overrides(
     return forecast_value_added(pd.concat([told, scored.drop(columns="row")], axis=1))
 
 
-def count_unscored(panel: Panel, rows: pd.DataFrame) -> dict[str, int]:
-    """How many overrides can never be scored, by why; nothing where all can.
+def count_unscored(
+    panel: Panel, rows: pd.DataFrame, model_at: Callable[[pd.Timestamp], DemandModel | None]
+) -> dict[str, int]:
+    """How many overrides are not scored although their periods are over, or never can be, by why.
 
-    rows: as for `score_overrides`
+    rows, model_at: as for `score_overrides`; nothing where all are
     """
     told = rows[rows["kind"] == "override"]
     late = (told["at"] > told["start"]).to_numpy()
-    strange = _series_of(panel, told) < 0
+    series = _series_of(panel, told)
+    low, high, origin = _spans_of(panel, told)
+    over = (series >= 0) & ~late & (high < panel.length)
+    blind, early = np.zeros(len(told), dtype=bool), np.zeros(len(told), dtype=bool)
+    for k in np.flatnonzero(over):
+        early[k] = origin[k] < 0 or model_at(panel.dates[origin[k]]) is None
+        blind[k] = not np.isfinite(panel.quantity[series[k], max(low[k], 0) : high[k] + 1]).all()
     counts = {
-        "about no known series": strange.sum(),
-        "written after their first date": (late & ~strange).sum(),
+        "about no known series": (series < 0).sum(),
+        "written after their first date": (late & (series >= 0)).sum(),
+        "written before a model was in force": early.sum(),
+        "about periods in which demand was not fully observed": (blind & ~early).sum(),
     }
     return {why: int(count) for why, count in counts.items() if count}
+
+
+def _spans_of(panel: Panel, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(rows,) numbers of the first and last period of each override, and of the one it is judged from."""
+    begin = int(panel.period.index(panel.as_of)[0]) + 1 - panel.length
+    low, high = (panel.period.index(rows[name]) - begin for name in ("start", "end"))
+    return low, high, np.minimum(panel.period.index(rows["at"]) - begin, low - 1)
 
 
 def _series_of(panel: Panel, rows: pd.DataFrame) -> np.ndarray:

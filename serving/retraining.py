@@ -106,8 +106,9 @@ def _retrain(walk: Walk, store: Store, *, force: bool) -> Retraining:
     if force and not because:
         because = ("asked: trained by force",)
     overrides = known_feedback(walk.tables["feedback"], walk.period, walk.as_of)
-    added = score_overrides(walk.panel, overrides, lru_cache(walk.kept_at))
-    unscored = count_unscored(walk.panel, overrides)
+    kept_at = lru_cache(walk.kept_at)
+    added = score_overrides(walk.panel, overrides, kept_at)
+    unscored = count_unscored(walk.panel, overrides, kept_at)
     report = walk.train(said_of(verdicts, asked)) if because else None
     if report is not None:
         at, why = datetime.now(UTC), f"trained again as of {walk.as_of.date()}"

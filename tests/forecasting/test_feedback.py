@@ -1,5 +1,7 @@
 """Feedback changes the cells that it names and nothing else, and only from the day it was written."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,5 +173,12 @@ def test_overrides_are_scored_against_model_and_naive_once_they_are_over(model):
     assert [second[name] for name in ADDED] == pytest.approx([7 - 7.5, 7.5 - 14])
     assert [overall[name] for name in ADDED] == pytest.approx([-4.5, 10.5])
     assert score_overrides(panel, rows, lambda _date: None).empty
-    assert count_unscored(panel, rows) == {"about no known series": 1, "written after their first date": 1}
-    assert count_unscored(panel, rows[:0]) == {}
+    lost = {"about no known series": 1, "written after their first date": 1}
+    assert count_unscored(panel, rows, lambda _date: model) == lost
+    assert count_unscored(panel, rows[:0], lambda _date: model) == {}
+    early = count_unscored(panel, rows, lambda _date: None)
+    assert early == lost | {"written before a model was in force": 2}
+    hidden = panel.quantity.copy()
+    hidden[0, 15] = np.nan  # a@x on 16 January
+    blind = count_unscored(replace(panel, quantity=hidden), rows, lambda _date: model)
+    assert blind == lost | {"about periods in which demand was not fully observed": 1}
