@@ -2,7 +2,8 @@
 
 It owns what the rows of such a frame mean. A row is a sku, a location and a date. Up to the as-of date it is
 history; after it, it is the known future: its promotion, price and covariates are plans, its quantity is not
-read. Text columns describe the item, and country, region and kind the location; other numbers are covariates.
+read. An event names the day, before and after. Text columns describe the item, and country, region and kind
+the location; other numbers are covariates.
 """
 
 from collections.abc import Callable, Sequence
@@ -100,10 +101,10 @@ def split(frame: pd.DataFrame, period: Period, as_of: str) -> tuple[dict[str, pd
     past = period.index(frame["date"]) <= period.index(last)[0]
     texts = [
         name
-        for name in frame.columns.difference([*NEEDED, *NUMBERS])
+        for name in frame.columns.difference([*NEEDED, *NUMBERS, "event"])
         if name in (*OF_ITEM, *OF_LOCATION) or not pd.api.types.is_numeric_dtype(frame[name])
     ]
-    demand = frame[past].drop(columns=texts)
+    demand = frame[past].drop(columns=[*texts, "event"], errors="ignore")
     # A row without a quantity was not observed. An absent row may mean zero, an empty shelf never does.
     blind = demand["quantity"].isna()
     shelf = demand["in_stock"] if "in_stock" in demand else pd.Series(np.nan, index=demand.index)
@@ -113,11 +114,25 @@ def split(frame: pd.DataFrame, period: Period, as_of: str) -> tuple[dict[str, pd
     own = [name for name in texts if name in OF_LOCATION]
     tables = {
         "demand": demand.reset_index(drop=True),
-        "plans": frame[~past].drop(columns=["quantity", "in_stock", *texts], errors="ignore"),
+        "plans": pd.concat(
+            [
+                _events(frame[past]),
+                frame[~past].drop(columns=["quantity", "in_stock", *texts], errors="ignore"),
+            ],
+            ignore_index=True,
+        ),
         "items": _described(frame, "sku", [name for name in texts if name not in OF_LOCATION]),
         "locations": _described(frame, "location", own),
     }
     return tables, last
+
+
+def _events(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `plans` for the events that were: what a model knows of them is told from what sold then."""
+    if "event" not in rows:
+        return pd.DataFrame({name: rows[name].iloc[:0] for name in (*PAIR, "date")})
+    named = rows["event"].notna() & (rows["event"].astype("str").str.strip() != "")
+    return rows.loc[named, [*PAIR, "date", "event"]]
 
 
 def _described(frame: pd.DataFrame, key: str, names: list[str]) -> pd.DataFrame:
@@ -137,7 +152,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     for names, parse, what in (
         (("date", "launched_on"), _dates, "dates"),
         (NUMBERS, _numbers, "numbers"),
-        ((*OF_ITEM[:-1], *OF_LOCATION), _texts, "text"),
+        ((*OF_ITEM[:-1], *OF_LOCATION, "event"), _texts, "text"),
     ):
         given |= {name: _parsed(frame[name], parse, what) for name in names if name in frame}
     for name, (most, remedy) in BOUNDS.items():

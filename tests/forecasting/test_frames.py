@@ -148,3 +148,16 @@ def test_frames_that_cannot_be_read_are_refused(model, frame):
     ):
         with pytest.raises(Problem, match=words):
             answer(model, bad, DAYS)
+
+
+def test_an_event_is_no_attribute_of_its_item_but_names_its_days(frame):
+    day = frame["date"].drop_duplicates().sort_values()
+    named = frame.assign(event=np.where(frame["date"].isin(day.iloc[[50, -3]]), "fair", None))
+    tables, last = split(named, DAYS.period, "")
+    assert "event" not in tables["items"]
+    assert "event" not in tables["demand"]
+    panel = build_panel(tables, DAYS.period, last, 28)
+    assert panel.event_names == ("fair",)
+    at = panel.dates.get_indexer(pd.DatetimeIndex(day.iloc[[50, -3]]))
+    assert (panel.event[panel.event_of][:, at] == 1).all()
+    assert (panel.event[panel.event_of] == 1).sum() == 2 * panel.series
