@@ -8,6 +8,7 @@ import pandas as pd
 
 from ingestion.fields import Contract, Field, RowRule
 from ingestion.subjects import VERDICTS, names_cells, states_correction, states_outcome, states_units
+from ingestion.weekdays import HOW, names_weekdays
 
 RETURNS = "demand counts what was asked for: net returns at the source or keep them out of the file"
 SKU = ("sku", "items", "sku")
@@ -206,6 +207,9 @@ SOURCING = Contract(
     keys=("sku", "location", "supplier"),
     master=True,
     references=(SKU, LOCATION),
+    row_rules=(
+        RowRule("must name weekdays", HOW, "order_weekdays", lambda t: names_weekdays(t["order_weekdays"])),
+    ),
 )
 
 BILL_OF_MATERIALS = Contract(

@@ -7,10 +7,8 @@ longer than a day, an order can go out at the start of any period.
 import numpy as np
 import pandas as pd
 
-from ingestion.errors import DataError
 from ingestion.periods import Period
-
-WEEKDAYS = {name: day for day, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
+from ingestion.weekdays import read_weekdays
 
 
 def on_calendar(weekdays: pd.Series, period: Period) -> np.ndarray:
@@ -62,19 +60,3 @@ def longest_gap(weekdays: str) -> int:
     """
     days = read_weekdays(weekdays)
     return max(b - a for a, b in zip(days, [*days[1:], days[0] + 7], strict=True))
-
-
-def read_weekdays(weekdays: str) -> list[int]:
-    """Days of the week in order, 0 = Monday … 6 = Sunday.
-
-    >>> read_weekdays("thu, Monday"), read_weekdays("1 4")
-    ([0, 3], [0, 3])
-    """
-    words = str(weekdays).replace(",", " ").replace(";", " ").split()
-    days = sorted({int(w) - 1 if w.isdigit() else WEEKDAYS.get(w[:3].lower(), -1) for w in words})
-    if not days or days[0] < 0 or days[-1] > 6:
-        raise DataError(
-            f"order_weekdays must name weekdays, got {weekdays!r}; "
-            "write them as 'Mon, Thu' or '1, 4' (1 = Monday)"
-        )
-    return days

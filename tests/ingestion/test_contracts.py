@@ -79,6 +79,8 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("supply_orders", {"kind": "gift"}, "kind", "must be one of purchase, transfer, production"),
     ("sourcing", {"review_periods": 0}, "review_periods", "must be above 0"),
     ("sourcing", {"lead_time_days": -3}, "lead_time_days", "must be at least 0"),
+    ("sourcing", {"order_weekdays": "Mo, Do"}, "order_weekdays", "must name weekdays"),
+    ("sourcing", {"order_weekdays": "Montag"}, "order_weekdays", "must name weekdays"),
     ("bill_of_materials", {"component": "a"}, "component", "must differ from parent"),
     ("bill_of_materials", {"scrap": 1}, "scrap", "must be below 1"),
     ("policies", {"measure": "fill_rate"}, "target", "is needed unless the measure is cost"),
