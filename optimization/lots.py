@@ -69,6 +69,17 @@ def periods_left(expires_on: pd.Series, period: Period, as_of: pd.Timestamp, nev
     return np.clip(out, 0, never)
 
 
+def lots_of(lots: pd.DataFrame, rows: slice) -> pd.DataFrame:
+    """The lots of the series `rows` alone, numbered from its first one on.
+
+    >>> lots_of(pd.DataFrame({"row": [0, 2, 2, 3], "quantity": 1.0}), slice(1, 3))["row"].tolist()
+    [1, 1]
+    """
+    first, last = int(rows.start or 0), int(rows.stop)
+    part = lots[lots["row"].between(first, last - 1)]
+    return part.assign(row=part["row"] - first).reset_index(drop=True)
+
+
 def expired_units(lots: pd.DataFrame, count: int, period: Period, as_of: pd.Timestamp) -> np.ndarray:
     """(count,) units of counted lots that cannot be sold any more in the period after `as_of`."""
     over = (lots["source"] == "lot").to_numpy() & (periods_left(lots["expires_on"], period, as_of, 1) == 0)

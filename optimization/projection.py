@@ -52,6 +52,18 @@ class Arrivals(NamedTuple):
     never: np.ndarray
 
 
+class Expiry(NamedTuple):
+    """Lots of series i are entries offset[i] … offset[i + 1], what expires first first.
+
+    step: (k,) 0-based step from whose start on a lot cannot be sold any more
+    units: (k,) units of it and of those before it, less what of the shelf is promised
+    """
+
+    offset: np.ndarray
+    step: np.ndarray
+    units: np.ndarray
+
+
 class Shelf(NamedTuple):
     """Per series: units available now, whether unmet demand waits, whether units are whole."""
 
@@ -68,19 +80,24 @@ def project_stock(
     horizon: int,
     *,
     wait: np.ndarray | None = None,
+    expiry: Expiry | None = None,
     paths: int = 256,
     seed: int = 0,
 ) -> Projection:
     """Project each series over `horizon` periods; shelf and lead_times row by row as demand.
 
     wait: (n,) periods that go by before an order can go out, default none
+    expiry: lots on the shelf that may expire on it, default none; demand takes what expires first
     """
     way = ways(demand, paths, seed, horizon)
     rng = np.random.default_rng(seed)
     draws = np.array([rng.permutation(paths) for _ in range(SHUFFLES)])
     arrivals = arrivals_of(demand.keys, lead_times, inbound, horizon)
     wait = np.zeros(len(demand.keys), dtype=np.int64) if wait is None else wait
-    return Projection(*_project(compiled_rows(demand), way, shelf, arrivals, draws, wait))
+    if expiry is None:
+        nothing = np.zeros(0, dtype=np.int64)
+        expiry = Expiry(np.zeros(len(demand.keys) + 1, dtype=np.int64), nothing, np.zeros(0))
+    return Projection(*_project(compiled_rows(demand), way, shelf, expiry, arrivals, draws, wait))
 
 
 def arrivals_of(keys: pd.DataFrame, lead_times: LeadTimes, inbound: Inbound | None, horizon: int) -> Arrivals:
@@ -109,12 +126,18 @@ def _to_width(rows: np.ndarray, width: int) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def _project(
-    rows: np.ndarray, way: Ways, shelf: Shelf, arrivals: Arrivals, draws: np.ndarray, wait: np.ndarray
+    rows: np.ndarray,
+    way: Ways,
+    shelf: Shelf,
+    expiry: Expiry,
+    arrivals: Arrivals,
+    draws: np.ndarray,
+    wait: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     horizon, count = way.picks.low.shape[1:]
     n = rows.shape[0]
     out = np.empty((5, n, horizon), dtype=np.float32)
-    asked, one = np.empty((horizon, count)), np.empty((5, horizon))
+    asked, one, gone = np.empty((horizon, count)), np.empty((5, horizon)), np.zeros((horizon, count))
     weights, fresh = np.full(count, 1.0 / count), np.empty(count, dtype=np.int32)
     for i in range(n):
         first, last = arrivals.offset[i], arrivals.offset[i + 1]
@@ -124,8 +147,13 @@ def _project(
             shuffle = 1 + (j - first) % (len(draws) - 1)
             _draw_steps(arrivals.reached[j], 1.0, draws[shuffle], steps[j - first])
         _ask(rows[i], way, way.which[i], shelf.whole[i], asked)
-        supply = (steps, arrivals.quantity[first:last], fresh + wait[i])
+        perishes = expiry.offset[i + 1] > expiry.offset[i]
+        if perishes:
+            _expire(asked, expiry, i, gone)
+        supply = (steps, arrivals.quantity[first:last], fresh + wait[i], gone)
         follow_paths(asked, weights, supply, (shelf.available[i], shelf.backorder[i]), one)
+        if perishes:
+            gone[:] = 0.0
         out[:, i] = one
     return out[0], out[1], out[2], out[3], out[4]
 
@@ -165,12 +193,31 @@ def _ask(rows: np.ndarray, way: Ways, which: int, whole: bool, asked: np.ndarray
             before[s] = after
 
 
+@njit(cache=True, nogil=True)
+def _expire(asked: np.ndarray, expiry: Expiry, i: int, gone: np.ndarray) -> None:
+    """Add to (H, count) `gone` the units of series i that expire unsold before each step of each path.
+
+    Demand takes what expires first: by the expiry of a lot the waste is what it had not asked for of this lot
+    and those before it, or the waste before.
+    """
+    for s in range(asked.shape[1]):
+        sold, wasted, h = 0.0, 0.0, 0
+        for j in range(expiry.offset[i], expiry.offset[i + 1]):
+            while h < expiry.step[j]:
+                sold += asked[h, s]
+                h += 1
+            left = expiry.units[j] - sold
+            if left > wasted:
+                gone[h, s] += left - wasted
+                wasted = left
+
+
 # Sums over paths may be taken in any order, so that several paths are followed at once.
 @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def follow_paths(
     asked: np.ndarray,
     weights: np.ndarray,
-    supply: tuple[np.ndarray, np.ndarray, np.ndarray],
+    supply: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     shelf: tuple[float, bool],
     out: np.ndarray,
 ) -> None:
@@ -178,16 +225,17 @@ def follow_paths(
 
     asked: (H, count) demand of each step of each path; weights: (count,) summing to one
     supply: steps (J, count), 0-based, at whose start each order comes (H or more: not within sight);
-        its quantity (J,); and the step at which an order that goes out as soon as it can comes (count,)
+        its quantity (J,); the step at which an order that goes out as soon as it can comes (count,); and the
+        units that expire on the shelf at the start of each step (H, count)
     shelf: units available now; whether unmet demand waits
     Within a period what arrives is there first. A shelf is out when demand asks for more than there is.
     """
-    steps, quantity, fresh = supply
+    steps, quantity, fresh, gone = supply
     horizon, count = asked.shape
     if np.isnan(shelf[0]):
         out[:] = np.nan
         return
-    net, fine, coming = np.full(count, shelf[0]), np.ones(count), np.zeros((horizon, count))
+    net, fine, coming = np.full(count, shelf[0]), np.ones(count), -gone
     for j in range(len(quantity)):
         for s in range(count):
             if steps[j, s] < horizon:

@@ -11,9 +11,10 @@ from numba import njit
 from forecasting.cumulative import CumulativeDemand
 from ingestion.errors import Problem
 from optimization.lead_time import LeadTimes
+from optimization.lots import periods_left
 from optimization.order_days import order_days
 from optimization.position import Inbound
-from optimization.projection import Shelf, project_stock
+from optimization.projection import Expiry, Shelf, project_stock
 
 COLUMNS = [
     "sku", "location", "date", "horizon", "stockout_probability", "expected_on_hand", "expected_lost_units",
@@ -29,6 +30,7 @@ def stockout_risk(
     *,
     position: pd.DataFrame,
     inbound: Inbound,
+    lots: pd.DataFrame | None = None,
     horizon: int | None = None,
     steps: np.ndarray | None = None,
     paths: int = 256,
@@ -37,6 +39,8 @@ def stockout_risk(
     """Risk of each series at the end of each period ahead, long, COLUMNS.
 
     demand: (n,) series; supply, lead_times, targets, position: row by row as demand
+    lots: as lots.lots_on_shelf gives them; what is left of a counted one after its last day of sale is off
+        the shelf. Of those over already the position is to be free.
     horizon: periods ahead, default the forecast's; steps: which of them to report, default all
     expected_lost_units: short by then, lost or late; money: at the target's shortage cost
     unavoidable_…: the part before an order could arrive that goes out on the next order day
@@ -57,8 +61,17 @@ def stockout_risk(
         np.array(supply["whole"], dtype=bool),
     )
     following = supply["next_order"].to_numpy(dtype=np.int64)
+    expiry = None if lots is None else _expiry(demand, position, lots, horizon)
     risk = project_stock(
-        demand, shelf, lead_times, inbound, horizon, wait=following - 1, paths=paths, seed=seed
+        demand,
+        shelf,
+        lead_times,
+        inbound,
+        horizon,
+        wait=following - 1,
+        expiry=expiry,
+        paths=paths,
+        seed=seed,
     )
     wanted = np.arange(1, horizon + 1) if steps is None else np.asarray(steps, dtype=np.int64)
     at, count = wanted - 1, len(demand.keys)
@@ -86,6 +99,17 @@ def stockout_risk(
         unavoidable_lost_units=risk.early_lost[:, at].ravel().astype(float),
         order_by=np.repeat(order_by.to_numpy(), len(wanted)),
     )[COLUMNS]
+
+
+def _expiry(demand: CumulativeDemand, position: pd.DataFrame, lots: pd.DataFrame, horizon: int) -> Expiry:
+    """Counted lots whose last day of sale lies within the horizon; what is promised is of those first."""
+    counted = lots[lots["source"] == "lot"]
+    left = periods_left(counted["expires_on"], demand.period, demand.as_of, horizon)
+    inside = (left > 0) & (left < horizon)
+    row = counted["row"].to_numpy(dtype=np.int64)[inside]
+    units = counted["quantity"].astype(float)[inside].groupby(row).cumsum().to_numpy()
+    units = units - position["reserved"].to_numpy(dtype=float)[row]
+    return Expiry(np.searchsorted(row, np.arange(len(position) + 1)), left[inside], units)
 
 
 @njit(cache=True, nogil=True)

@@ -32,7 +32,7 @@ from optimization.cost_levels import settle_costs
 from optimization.lead_time import LeadTimes, learn_lead_times
 from optimization.lost_fill import settle_fill_rates
 from optimization.lost_sales import settle_targets
-from optimization.lots import expired_units, lots_on_shelf
+from optimization.lots import expired_units, lots_of, lots_on_shelf
 from optimization.overstock import expected_waste, overstock_outlook
 from optimization.planning import recommend_orders
 from optimization.position import Inbound, expect_arrivals, on_shelf
@@ -338,13 +338,15 @@ class Walk:
         self.stage("projecting stock")
         supply, lead_times, targets = self.supply, self.lead_times, self.targets
         inbound = self.inbound
-        gone = expired_units(self.lots, len(self.position), self.period, self.as_of)
+        lots = self.lots
+        gone = expired_units(lots, len(self.position), self.period, self.as_of)
         position = self.position.assign(on_hand=self.position["on_hand"] - gone)
 
         def project(rows: slice) -> pd.DataFrame:
             part, where = demand.take(rows), position.iloc[rows]
             parts = supply.iloc[rows], lead_times.take(rows), targets.iloc[rows]
-            return stockout_risk(part, *parts, position=where, inbound=inbound.of(part.keys))
+            stays = lots_of(lots, rows)
+            return stockout_risk(part, *parts, position=where, inbound=inbound.of(part.keys), lots=stays)
 
         return in_chunks(project, len(demand.keys), self.settings.threads)
 

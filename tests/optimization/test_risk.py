@@ -65,8 +65,8 @@ def test_first_passage_of_the_textbook_case(arrival, answer):
             weights.append(chance * of_day)
     out = np.empty((5, DAYS))
     never = np.full(len(rows), DAYS, dtype=np.int64)
-    supply = (np.array(steps).T.copy(), np.array([30.0]), never)
     asked = np.diff(rows, axis=1, prepend=0.0).T.copy()
+    supply = (np.array(steps).T.copy(), np.array([30.0]), never, np.zeros_like(asked))
     follow_paths(asked, np.array(weights), supply, (20.0, False), out)
     assert round(out[0, -1], 6) == answer
 
@@ -114,7 +114,7 @@ def test_against_a_simulation_of_independent_days(usual_demand, lead_time_of):
 def test_backorders_wait_and_lost_sales_do_not():
     """Demand 5 a day, 8 on the shelf, 20 come on day 4: short 2 + 5, then the backlog of 7 is served."""
     asked = np.full((4, 1), 5.0)
-    supply = (np.array([[3]]), np.array([20.0]), np.array([2]))
+    supply = (np.array([[3]]), np.array([20.0]), np.array([2]), np.zeros((4, 1)))
     lost, waiting = np.empty((5, 4)), np.empty((5, 4))
     follow_paths(asked, np.ones(1), supply, (8.0, False), lost)
     follow_paths(asked, np.ones(1), supply, (8.0, True), waiting)
@@ -178,7 +178,7 @@ def test_risk_rises_with_time_and_never_with_stock(usual_demand, lead_time_of, l
 
 @pytest.fixture
 def usual_case(usual_demand, lead_time_of):
-    def build(on_hand: list[float], supply=None, **more):
+    def build(on_hand: list[float], supply=None, reserved=0.0, **more):
         n = len(on_hand)
         keys = usual_demand(np.full(n, 2.0), DAYS, poisson)
         return stockout_risk(
@@ -186,7 +186,7 @@ def usual_case(usual_demand, lead_time_of):
             pd.DataFrame({"whole": [True] * n, "order_weekdays": None, "next_order": 1} | (supply or {})),
             lead_time_of({3: 1.0}, n),
             pd.DataFrame({"target": [0.95] * n, "unmet": ["lost"] * n, "shortage_cost": [4.0] * n}),
-            position=keys.keys.assign(on_hand=on_hand, reserved=0.0),
+            position=keys.keys.assign(on_hand=on_hand, reserved=reserved),
             **{"inbound": nothing(), **more},
         )
 
@@ -233,3 +233,36 @@ def test_the_oracle_itself():
         by = sum(chance for (first, _), chance in joint.items() if first <= day)
         assert by == pytest.approx(poisson(2 * day).sf(20), abs=1e-12)
         assert after == day + 1
+
+
+def test_what_expires_on_the_shelf_does_not_serve(usual_case):
+    """60 of 75 can be sold up to day 3, 5 are promised: day by day against paths of independent days."""
+    lots = pd.DataFrame(
+        {
+            "row": [0, 0],
+            "quantity": [60.0, 15.0],
+            "expires_on": pd.to_datetime(["2024-04-03", "2024-12-31"]),
+            "source": "lot",
+        }
+    )
+    risk = usual_case([75.0], reserved=5.0, inbound=arriving({13: 1.0}, 40.0), lots=lots, paths=4096)
+    rng = np.random.default_rng(11)
+    days = rng.poisson(2.0, (40_000, DAYS))
+    soon, later, fresh = (np.full(len(days), units) for units in (55.0, 15.0, 0.0))
+    out, lost = np.zeros(len(days), bool), np.zeros(len(days))
+    for day in range(DAYS):
+        fresh += 40.0 * (day == 12)
+        asked = days[:, day].astype(float)
+        for shelf in (soon, later, fresh):
+            taken = np.minimum(shelf, asked)
+            np.subtract(shelf, taken, out=shelf)
+            asked -= taken
+        out |= asked > 0
+        lost += asked
+        row = risk.iloc[day]
+        assert row["stockout_probability"] == pytest.approx(out.mean(), abs=0.02)
+        assert row["expected_lost_units"] == pytest.approx(lost.mean(), abs=0.1)
+        assert row["expected_on_hand"] == pytest.approx((soon + later + fresh).mean(), abs=0.5)
+        soon[:] = 0.0 if day == 2 else soon
+    told = usual_case([75.0], reserved=5.0, lots=lots.assign(source="receipt"))
+    pd.testing.assert_frame_equal(told, usual_case([75.0], reserved=5.0))
