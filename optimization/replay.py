@@ -15,6 +15,7 @@ from ingestion.errors import Problem
 from ingestion.periods import Period
 
 TINY = 1e-9
+LONGER = 1.1  # mean of lead times that wait in line over what it should be, up to which they may
 
 
 @dataclass(frozen=True)
@@ -172,23 +173,58 @@ def replay_thresholds(
 
 
 def sample_lead_times(
-    pmfs: np.ndarray, periods: int, rng: np.random.Generator, crossing: bool = True
+    pmfs: np.ndarray,
+    periods: int,
+    rng: np.random.Generator,
+    *,
+    overtaking: np.ndarray | float = 1.0,
+    review: np.ndarray | int = 1,
 ) -> np.ndarray:
     """(n, periods) lead time of an order decided at the end of each period, whole periods.
 
     pmfs: (n, Lmax + 1) chance of 0, 1, … periods
-    crossing: each order by itself, a later one may overtake; otherwise it waits for those before
+    overtaking: (n,) chance that the orders of a series take each its own time; otherwise one waits for that
+        of the review before it, and all keep their chances. Where they cannot, as with two humps far apart,
+        each takes its own time.
+    review: (n,) periods between reviews, or one number
 
     >>> sample_lead_times(np.array([[0.0, 0.0, 1.0]]), 3, np.random.default_rng(0)).tolist()
     [[2, 2, 2]]
     """
     chance = rng.random((len(pmfs), periods))
     reach = np.cumsum(pmfs, axis=1)
-    lead = (chance[:, :, None] * reach[:, None, -1:] >= reach[:, None, :]).sum(axis=2)
-    if crossing:
-        return lead
-    arrival = np.maximum.accumulate(lead + np.arange(periods), axis=1)
-    return arrival - np.arange(periods)
+    reach = reach / reach[:, -1:]
+    apart = np.broadcast_to(np.asarray(review, dtype=np.int64), (len(pmfs),))
+    share = np.broadcast_to(np.asarray(overtaking, dtype=float), (len(pmfs),))
+    alone = share >= 1.0 if (share >= 1.0).all() else rng.random(len(pmfs)) < share
+    drawn_by, keeps = _waiting(reach, apart)
+    waits = ~alone & keeps
+    reach = np.where(waits[:, None], drawn_by, reach)
+    lead = (chance[:, :, None] >= reach[:, None, :]).sum(axis=2)
+    rows = np.flatnonzero(waits)
+    for t in range(int(apart[rows].min(initial=periods)), periods):
+        late = rows[apart[rows] <= t]
+        lead[late, t] = np.maximum(lead[late, t], lead[late, t - apart[late]] - apart[late])
+    return lead
+
+
+def _waiting(reach: np.ndarray, apart: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, Lmax + 1) chances to draw from, of at most 0, 1, … periods, and (n,) whether `reach` is kept by it.
+
+    Orders `apart` periods after each other that draw from G and wait for the one before have
+    F(x) = G(x)·G(x + R)·…, so G(x) = F(x) / F(x + R). Where G would fall, F is missed and orders take longer.
+    """
+    n, width = reach.shape
+    place = np.minimum(np.arange(width)[None, :] + apart[:, None], width - 1)
+    ahead = np.take_along_axis(reach, place, axis=1)
+    exact = np.divide(reach, ahead, where=ahead > TINY, out=np.zeros((n, width)))
+    drawn_by = np.minimum.accumulate(exact[:, ::-1], axis=1)[:, ::-1]
+    kept = drawn_by.copy()
+    for x in range(width - 1, -1, -1):
+        inside = x + apart < width
+        kept[inside, x] *= kept[inside, x + apart[inside]]
+    mean, longer = (1.0 - reach).sum(axis=1), (1.0 - kept).sum(axis=1)
+    return drawn_by, longer <= LONGER * mean + TINY
 
 
 def covered(

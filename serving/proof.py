@@ -2,8 +2,8 @@
 
 Every review derives thresholds from what was known then, with the model that was in force before the first of
 them. What was sold is then met from the shelf that those thresholds would have kept. Lead times are drawn
-from the distributions learned by the end; what an empty shelf hid of demand is taken to be the mean of the
-periods before.
+from the distributions learned by the end, and orders overtake each other as often as the supplier's do; what
+an empty shelf hid of demand is taken to be the mean of the periods before.
 """
 
 from dataclasses import dataclass
@@ -154,7 +154,13 @@ def prove(
     stage("playing policies")
     targets = _targets(end, keys)
     world: dict[str, Any] = {
-        "lead_time": sample_lead_times(lead_times.pmf, count, np.random.default_rng(seed)),
+        "lead_time": sample_lead_times(
+            lead_times.pmf,
+            count,
+            np.random.default_rng(seed),
+            overtaking=lead_times.overtaking,
+            review=review_periods,
+        ),
         "review": review_periods,
         "lot_size": supply["lot_size"].to_numpy(dtype=float),
         "moq": supply["moq"].to_numpy(dtype=float),

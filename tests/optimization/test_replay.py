@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import norm, poisson
+from scipy.stats import gamma, norm, poisson
 
 from ingestion.errors import Problem
 from ingestion.periods import Period
@@ -87,7 +87,9 @@ def test_without_lead_time_each_period_is_a_newsvendor():
 def test_cycle_service_is_the_chance_that_demand_over_lead_time_and_review_stays_within_the_level(review):
     # A mixture of lead times that wait in line; of orders that arrive together the first waited longest.
     pmf = np.array([0.0, 0.0, 0.6, 0.0, 0.4])
-    lead = sample_lead_times(np.repeat(pmf[None], 500, axis=0), 900, np.random.default_rng(2), crossing=False)
+    lead = sample_lead_times(
+        np.repeat(pmf[None], 500, axis=0), 900, np.random.default_rng(2), overtaking=0.0, review=review
+    )
     demand = poisson_demand(2, lead.shape, seed=3)
     level = 2.0 * (4 + review) + 1
     got = replay_thresholds(demand, level, level, lead, review=review, backorder=True, warm_up=40).measures()
@@ -229,8 +231,37 @@ def test_sampled_lead_times_follow_their_chances_and_wait_in_line_when_told():
     lead = sample_lead_times(pmfs, 20000, np.random.default_rng(7))
     assert (lead[0] == 0).mean() == pytest.approx(0.2, abs=0.01)
     assert set(np.unique(lead[1])) == {1, 2}
-    queued = sample_lead_times(pmfs, 500, np.random.default_rng(8), crossing=False)
+    queued = sample_lead_times(pmfs[1:], 500, np.random.default_rng(8), overtaking=0.0)
     assert (np.diff(queued + np.arange(500), axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("review", [1, 3, 7])
+def test_orders_that_wait_in_line_keep_their_chances_and_levels_their_service(review):
+    """Contracts of 14 ± 4 days: what the thresholds call a service of .95 is one when it is played."""
+    pmf = np.diff(gamma(12.0, scale=14.0 / 12.0).cdf(np.arange(-1, 41)))
+    pmf /= pmf.sum()
+    rng = np.random.default_rng(5)
+    lead = sample_lead_times(np.tile(pmf, (300, 1)), 900, rng, overtaking=0.0, review=review)
+    at = lead[:, ::review][:, 40:]
+    assert (np.diff(lead[:, ::review] + review * np.arange(lead[:, ::review].shape[1])) >= 0).all()
+    assert np.bincount(at.ravel(), minlength=41) / at.size == pytest.approx(pmf, abs=0.01)
+    values = np.arange(600)
+    within = sum(p * poisson.cdf(values, 4 * (length + review)) for length, p in enumerate(pmf))
+    level = float(values[np.searchsorted(within, 0.95)])
+    demand = poisson_demand(4, lead.shape, seed=6)
+    play = {"review": review, "backorder": True, "warm_up": 60}
+    got = replay_thresholds(demand, level, level, lead, **play).measures()
+    assert got["cycle_service"] == pytest.approx(0.95, abs=0.03)
+    alone = sample_lead_times(np.tile(pmf, (300, 1)), 900, rng)
+    freed = replay_thresholds(demand, level, level, alone, **play).measures()
+    assert freed["cycle_service"] > got["cycle_service"]
+
+
+def test_two_humps_far_apart_take_their_own_time():
+    pmf = np.zeros((1, 21))
+    pmf[0, [5, 20]] = 0.8, 0.2
+    lead = sample_lead_times(pmf, 20000, np.random.default_rng(9), overtaking=0.0)
+    assert (lead == 20).mean() == pytest.approx(0.2, abs=0.01)
 
 
 @pytest.mark.parametrize(
