@@ -4,8 +4,6 @@ What a workspace may hold and what each row must fulfil. Everything else in this
 tables: files are mapped onto them, rows that break them are quarantined, and every later room reads them.
 """
 
-import pandas as pd
-
 from ingestion.fields import Contract, Field, RowRule
 from ingestion.subjects import VERDICTS, names_cells, states_correction, states_outcome, states_units
 from ingestion.weekdays import HOW, names_weekdays
@@ -42,11 +40,6 @@ def _in_order(first: str, last: str) -> RowRule:
 
 def _differ(one: str, other: str) -> RowRule:
     return RowRule(f"must differ from {one}", f"correct {other}", other, lambda t: ~(t[one] == t[other]))
-
-
-def _has_costs(table: pd.DataFrame) -> "pd.Series[bool]":
-    holding = table["holding_cost"].notna() | table["holding_rate"].notna()
-    return (table["measure"] != "cost") | (holding & table["shortage_cost"].notna())
 
 
 ITEMS = Contract(
@@ -250,12 +243,6 @@ POLICIES = Contract(
             "give the target to reach, such as 0.95",
             "target",
             lambda t: (t["measure"] == "cost") | t["target"].notna(),
-        ),
-        RowRule(
-            "and holding_cost or holding_rate are needed by the measure cost",
-            "give the money lost per unit short and the money to hold a unit",
-            "shortage_cost",
-            _has_costs,
         ),
     ),
 )

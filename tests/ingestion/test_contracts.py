@@ -87,12 +87,6 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("policies", {"measure": ""}, "target", "is needed unless the measure is cost"),
     ("policies", {"target": 1}, "target", "must be below 1"),
     (
-        "policies",
-        {"holding_cost": ""},
-        "shortage_cost",
-        "and holding_cost or holding_rate are needed by the measure cost",
-    ),
-    (
         "feedback",
         {"kind": "rumour"},
         "kind",
@@ -173,6 +167,11 @@ def test_every_rule_has_a_remedy_and_every_key_a_column(table: str) -> None:
     assert contract.partition is None or not contract.unique or contract.partition in contract.keys
     assert contract.recorded is None or contract.recorded in contract.dates
     assert list(contract.schema.columns) == list(contract.columns)
+
+
+def test_a_policy_of_cost_may_leave_the_costs_to_each_item(tmp_path: Path) -> None:
+    row = {"selector": "*", "measure": "cost"}
+    assert loaded(tmp_path, "policies", row).accepted == {"policies": 2}
 
 
 def test_a_lot_size_of_zero_means_any_quantity(tmp_path: Path) -> None:
