@@ -13,7 +13,7 @@ import pandas as pd
 
 from ingestion.periods import Period
 from optimization.lead_time import LeadTimes, learn_lead_times
-from optimization.receipts import HALF_LIFE, first_start, open_lines, whole_periods
+from optimization.receipts import COLUMNS, HALF_LIFE, first_start, open_lines, whole_periods
 
 SERIES = ["sku", "location"]
 LIKELY = 0.5  # chance of coming in time from which an open order counts
@@ -76,7 +76,7 @@ def on_shelf(
     known, now = out["counted_on"].notna().to_numpy(), period.index(as_of)[0]
     since = np.full(len(out), now)
     since[known] = period.index(pd.DatetimeIndex(out["counted_on"][known]))
-    arrived, sent = _movements(supply_orders)
+    arrived, sent = _arrived(supply_orders), _sent(supply_orders, period, as_of)
     sold = demand.reindex(columns=[*SERIES, "date", "quantity"])
     index = pd.MultiIndex.from_frame(out[SERIES])
     moved = [_since(flow, index, since, now, period) for flow in (arrived, sold, sent)]
@@ -97,15 +97,28 @@ def _counts(keys: pd.DataFrame, stock: pd.DataFrame, period: Period, as_of: pd.T
     return out.assign(reserved=out["reserved"].fillna(0.0))
 
 
-def _movements(supply_orders: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Receipts at their location; and transfers, on the day they leave the location that supplies them."""
-    columns = [*SERIES, "supplier", "kind", "quantity", "ordered_on", "received_on", "received_quantity"]
+def _arrived(supply_orders: pd.DataFrame) -> pd.DataFrame:
+    """Receipts at their location: sku, location, date, quantity."""
+    columns = [*SERIES, "quantity", "received_on", "received_quantity"]
     orders = supply_orders.reindex(columns=columns)
     done = orders[orders["received_on"].notna()]
     units = done["received_quantity"].fillna(done["quantity"])
-    arrived = done[SERIES].assign(date=done["received_on"], quantity=units)
-    sent = done.assign(location=done["supplier"], date=done["ordered_on"], quantity=units)
-    return arrived, sent.loc[done["kind"] == "transfer", [*SERIES, "date", "quantity"]]
+    return done[SERIES].assign(date=done["received_on"], quantity=units)
+
+
+def _sent(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Transfers, on the day they leave the location that supplies them: sku, location, date, quantity.
+
+    What of one has not come yet has left all the same: it is inbound where it goes to.
+    """
+    columns = [*SERIES, "supplier", "quantity", "ordered_on"]
+    orders = supply_orders.reindex(columns=COLUMNS)
+    orders = orders[(orders["kind"] == "transfer").to_numpy(dtype=bool)]
+    done = orders[pd.to_datetime(orders["received_on"]) <= period.end(as_of)]
+    units = done["received_quantity"].fillna(done["quantity"])
+    rest = open_lines(orders, as_of, period)
+    moved = pd.concat([part[columns] for part in (done.assign(quantity=units), rest) if len(part)] or [done])
+    return moved[["sku", "quantity"]].assign(location=moved["supplier"], date=moved["ordered_on"])
 
 
 def _since(

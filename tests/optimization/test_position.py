@@ -121,6 +121,14 @@ def test_a_transfer_leaves_the_place_that_sends_it():
     orders["ordered_on"] = pd.Timestamp("2024-01-02")
     found = on_shelf(keys, stock, NO_SALES, orders, DAY, pd.Timestamp("2024-01-03"))
     assert found["on_hand"].tolist() == [14, 6]
+    # On the road it stands on neither shelf; of a part that has come the rest is still on the road.
+    on_the_road = on_shelf(keys, stock, NO_SALES, orders, DAY, pd.Timestamp("2024-01-02"))
+    assert on_the_road["on_hand"].tolist() == [10, 6]
+    orders["received_quantity"] = 1.0
+    in_part = on_shelf(keys, stock, NO_SALES, orders, DAY, pd.Timestamp("2024-01-03"))
+    assert in_part["on_hand"].tolist() == [11, 6]
+    before_it_left = on_shelf(keys, stock, NO_SALES, orders, DAY, pd.Timestamp("2024-01-01"))
+    assert before_it_left["on_hand"].tolist() == [10, 10]
 
 
 def test_without_counts_nothing_is_known():
