@@ -32,8 +32,8 @@ class Moments(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Of all series alike: weekday factors, slope of lifts, mean depth of promotions, mean rate, mean size of
-    a sale, mean cv.
+    """Of all series alike: weekday factors, slope of lifts, mean depth of promotions, geometric means of rate
+    and size of a sale, which one series in millions does not move, and mean cv.
     """
 
     week: np.ndarray
@@ -174,8 +174,8 @@ def pool_of(arrays: Arrays, members: np.ndarray, span: tuple[int, int], phases: 
         if mean <= 0.0:
             continue
         used += 1
-        rate += mean
-        size += sale
+        rate += np.log(mean)
+        size += np.log(sale)
         cv += own
         _add_week(past, mean, week, count)
         promoted += _add_promoted(past, mean, plain)
@@ -184,7 +184,7 @@ def pool_of(arrays: Arrays, members: np.ndarray, span: tuple[int, int], phases: 
     slope, depth = slope_from(plain, promoted), mean_depth(plain)
     if used == 0:
         return Pool(week, slope, depth, 0.0, 0.0, 1.0)
-    return Pool(week, slope, depth, rate / used, size / used, cv / used)
+    return Pool(week, slope, depth, np.exp(rate / used), np.exp(size / used), cv / used)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -179,3 +179,13 @@ def test_what_sells_little_does_not_lean_on_what_sells_a_thousand_times_as_much(
     found = summarise(panel, np.arange(24), np.full(24, 23)).level / rate
     assert found.max() < 1.5  # it was 11: 24 days of the least leaned on a rate of 426
     assert found.min() > 0.7
+
+
+def test_what_never_sold_does_not_sell_like_one_neighbour_in_millions():
+    dates = Period("week").range(pd.Timestamp("2022-01-03"), 110)
+    sold = np.random.default_rng(2).poisson(np.repeat([0.0, *[20.0] * 10, 4e6], 110)).astype(float)
+    skus = np.repeat([f"s{k:02d}" for k in range(12)], 110)
+    demand = pd.DataFrame({"sku": skus, "location": "x", "date": np.tile(dates, 12), "quantity": sold})
+    panel = build_panel({"demand": demand}, Period("week"), dates[-1], 6)
+    rate = summarise(panel, np.array([0]), np.array([109])).rate[0]
+    assert rate < 2.0  # the mean of all series over its weeks would make 3,300 a week
