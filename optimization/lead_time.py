@@ -166,7 +166,7 @@ def learn_lead_times(
         lost_after=_of(terms["supplier"], lost_after, LOST * distributions.shape[1]),
         receipts=_pick(counts, level, group),
         source=np.where(by_promise, terms["word"], np.array([*WORDS, ""], dtype=object)[level]),
-        on_time=_on_time(late, terms["supplier"]),
+        on_time=_on_time(seen.rows, terms["supplier"]),
         lateness=lateness,
         late_which=lateness_known,
         earliest=earliest,
@@ -235,8 +235,8 @@ def _lateness(
     return (pools.pmf[1] if pools.pmf else np.zeros((0, 1))), np.where(level == 1, group, -1)
 
 
-def _on_time(late: pd.DataFrame, supplier: pd.Series) -> np.ndarray:
-    """(m,) weighted share of the receipts of each supplier that were not later than promised."""
-    came = late[late["received"]]
-    kept = (came["weight"] * (came["late"] <= 0)).groupby(came["supplier"]).sum()
-    return _of(supplier, kept / came["weight"].groupby(came["supplier"]).sum(), np.nan)
+def _on_time(rows: pd.DataFrame, supplier: pd.Series) -> np.ndarray:
+    """(m,) weighted share of each supplier's lines, received or due by now, that came as promised."""
+    due = rows[rows["late"].notna() & (rows["received"] | (rows["late"] >= 0))]
+    kept = (due["weight"] * (due["received"] & (due["late"] <= 0))).groupby(due["supplier"]).sum()
+    return _of(supplier, kept / due["weight"].groupby(due["supplier"]).sum(), np.nan)

@@ -28,8 +28,8 @@ def rate_suppliers(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timest
 
     receipts: deliveries, a part of a line counted as one; open_orders: lines not fully received, overdue: of
         them, those promised by now
-    on_time: share of the promised deliveries that were not later than promised; days_late: mean of the later
-        ones, in periods; both NaN where nothing was promised
+    on_time: share of what was due by now that came as promised, which what is overdue has not; days_late:
+        mean of the deliveries that came later, in periods; both NaN where nothing was promised
     lead_time_…: periods from order to receipt, each by its share of the line; recent ones count more in the
         mean, the standard deviation and the quantiles (receipts.HALF_LIFE)
     trend: lead times of the last RECENT days over those of the year before them, less one; NaN where there
@@ -44,6 +44,9 @@ def rate_suppliers(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timest
     came, waits = rows[rows["received"]], rows[~rows["received"]]
     promised = came[came["late"].notna()]
     late = promised[promised["late"] > 0]
+    overdue = waits.loc[waits["late"] >= 0, "supplier"].value_counts().reindex(names).fillna(0.0)
+    due = promised["supplier"].value_counts().reindex(names).fillna(0.0) + overdue
+    missed = late["supplier"].value_counts().reindex(names).fillna(0.0) + overdue
     weight = came["weight"].groupby(came["supplier"]).sum()
     mean = _share(came["weight"] * came["periods"], came["supplier"], weight)
     spread = _share(came["weight"] * came["periods"] ** 2, came["supplier"], weight) - mean**2
@@ -55,9 +58,8 @@ def rate_suppliers(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timest
         kind=rows.groupby("supplier")["kind"].agg(lambda kinds: kinds.mode().iloc[0]),
         receipts=came["supplier"].value_counts(),
         open_orders=waits["supplier"].value_counts(),
-        overdue=waits.loc[waits["late"] >= 0, "supplier"].value_counts(),
-        on_time=1.0
-        - late["supplier"].value_counts().reindex(names).fillna(0.0) / promised["supplier"].value_counts(),
+        overdue=overdue,
+        on_time=1.0 - missed / due.where(due > 0.0),
         days_late=late.groupby("supplier")["late"].mean(),
         lead_time_mean=mean,
         lead_time_sd=np.sqrt(spread.clip(lower=0.0)),
