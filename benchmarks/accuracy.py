@@ -1,10 +1,11 @@
 """Accuracy of cumulative demand against what a data scientist would use, on real histories, in one run.
 
     python benchmarks/accuracy.py --data ../shared/data [--sets pasta,freshretail,vn2] [--peers a,b,c]
-                                  [--cache DIR] [--fresh] [--json out.json]
+                                  [--cache DIR] [--fresh] [--every] [--json out.json]
 
 Ours is trained at the first origin and once more halfway, in a process of its own, and predicts every origin
-from the panel as it was then; each peer is fitted anew at every origin from the same panel. Peers:
+from the panel as it was then; with --every it is trained at every origin. Each peer is fitted anew at every
+origin from the same panel. Peers:
 
 (a) statsforecast with normal √h and with its conformal intervals, and the best of them per series;
 (b) mlforecast with LightGBM (`peers_mlforecast.py` says how to install it);
@@ -41,15 +42,15 @@ from scoring import LEVEL, Said, scores
 from showing import OURS, PLAIN, must_show, table, worst_cells
 
 
-def ours(case: Case, threads: int = 1) -> Said:
-    """The champion: trained at the first origin and again halfway, as at the origin each time."""
+def ours(case: Case, threads: int = 1, *, every: bool = False) -> Said:
+    """The champion: trained at the first origin and again halfway, or at `every` one, as at the origin."""
     rows = len(case.folds.series)
     mean = np.empty((rows, case.ahead))
     quantiles = np.empty((rows, len(case.horizons), len(LEVEL)))
     halfway, report, begun = case.origins[len(case.origins) // 2], None, time.perf_counter()
     for origin in case.origins:
         panel = case.panel.until(int(origin))
-        if report is None or origin == halfway:
+        if every or report is None or origin == halfway:
             held = None if report is None else report.champion
             report = train(panel, case.ahead, threads=threads, incumbent=held)
         demand = report.model.predict(panel, case.ahead)
@@ -60,10 +61,10 @@ def ours(case: Case, threads: int = 1) -> Said:
     return Said(mean, quantiles, time.perf_counter() - begun, peak)
 
 
-def apart(case: Case, threads: int = 1) -> Said:
+def apart(case: Case, threads: int = 1, *, every: bool = False) -> Said:
     """Ours in a process of its own, so that its memory is its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(ours, case, threads).result()
+        return pool.submit(ours, case, threads, every=every).result()
 
 
 def said_by_peers(case: Case, cache: Path | None, groups: str = "abc") -> dict[str, tuple[str, Said]]:
@@ -122,6 +123,7 @@ def main() -> None:
     parser.add_argument("--peers", default="a,b,c", help="groups to compare with")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "forestock-peers")
     parser.add_argument("--fresh", action="store_true", help="fit every peer in this run")
+    parser.add_argument("--every", action="store_true", help="train ours at every origin")
     parser.add_argument("--threads", type=int, default=1, help="of ours; peers use one")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -130,8 +132,8 @@ def main() -> None:
     everything = []
     for name in given.sets.split(","):
         case = CASES[name](given.data)
-        said = apart(case, given.threads)
-        plain = apart(without_promotions(case), given.threads) if case.promotes else None
+        said = apart(case, given.threads, every=given.every)
+        plain = apart(without_promotions(case), given.threads, every=given.every) if case.promotes else None
         cache = None if given.fresh else given.cache
         everything.append(compare(case, said, cache, given.peers, plain))
         show(everything[-1])
