@@ -73,6 +73,8 @@ def _rows(thresholds: pd.DataFrame) -> Iterator[dict[str, str]]:
     texts["beyond"] = [percent(x) if x >= 0.05 else "" for x in thresholds["beyond_horizon"].tolist()]
     for name in ("measure", "lead_time_source"):
         texts[name] = thresholds[name].tolist()
+    below = thresholds["reorder_point"].to_numpy() < thresholds["protection_mean"].to_numpy()
+    texts["below"] = np.where(below, "yes", "").tolist()
     texts["fresh"] = ["yes" if limited else "" for limited in thresholds["shelf_limited"].tolist()]
     names = list(texts)
     return (dict(zip(names, row, strict=True)) for row in zip(*texts.values(), strict=True))
@@ -111,7 +113,12 @@ def _english(row: dict[str, str], period: str) -> str:
         f"{row['protection_mean']} expected). "
     )
     if row["safety_stock"] == "0":
-        said += "No safety stock: what is expected is already enough."
+        why = (
+            "the target asks for less than is expected"
+            if row["below"]
+            else "what is expected is already enough"
+        )
+        said += f"No safety stock: {why}."
     else:
         said += (
             f"{row['safety_stock']} of it is safety stock: {_part(row['from_demand'])} for uncertain demand, "
@@ -148,7 +155,7 @@ def _chinese(row: dict[str, str], period: str) -> str:
         f"预计需求{row['protection_mean']}）。"
     )
     if row["safety_stock"] == "0":
-        said += "无需安全库存：预计需求已足够。"
+        said += f"无需安全库存：{'目标低于预计需求' if row['below'] else '预计需求已足够'}。"
     else:
         said += (
             f"其中安全库存{row['safety_stock']}：需求波动{_part_zh(row['from_demand'])}，"

@@ -136,15 +136,15 @@ def test_zero_demand_needs_nothing(levels_of):
     row = levels_of(mean=0.0, law=lambda mean: poisson(np.maximum(mean, 1e-12)))
     numbers = row[["safety_stock", "reorder_point", "order_up_to", "overstock_level", "from_demand"]]
     assert (numbers.astype(float) == 0).all()
-    assert "No safety stock" in row["explanation"]
+    assert "No safety stock: what is expected is already enough." in row["explanation"]
 
 
 def test_a_low_target_floors_safety_stock_and_says_so(levels_of):
     row = levels_of(targets=aims(target=0.2))
     assert row["reorder_point"] < row["protection_mean"]
     assert row["safety_stock"] == 0
-    assert "No safety stock" in row["explanation"]
-    assert "无需安全库存" in row["explanation_zh"]
+    assert "No safety stock: the target asks for less than is expected." in row["explanation"]
+    assert "无需安全库存：目标低于预计需求。" in row["explanation_zh"]
 
 
 def test_the_sentence_carries_the_numbers(levels_of):
