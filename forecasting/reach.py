@@ -183,7 +183,7 @@ def deepest(depth: np.ndarray, reach: Reach, grid: Grid) -> tuple[np.ndarray, np
     _paint_deepest(depth, reach, daily, known)
     share = _mean_of(daily >= 0.0, reach.bounds)
     np.maximum(daily, 0.0, out=daily)
-    return _mean_of(daily, reach.bounds), share, np.maximum.reduceat(known, _first_days(reach.bounds), axis=1)
+    return _mean_of(daily, reach.bounds), share, _latest_of(known, reach.bounds)
 
 
 @njit(cache=True, nogil=True)
@@ -212,7 +212,7 @@ def mean_stated(values: np.ndarray, reach: Reach, grid: Grid) -> tuple[np.ndarra
     np.nan_to_num(daily, copy=False)
     with np.errstate(invalid="ignore"):
         mean = _mean_of(daily, reach.bounds) / _mean_of(stated, reach.bounds)
-    return mean, np.maximum.reduceat(known, _first_days(reach.bounds), axis=1)
+    return mean, _latest_of(known, reach.bounds)
 
 
 @njit(cache=True, nogil=True)
@@ -227,13 +227,19 @@ def _paint_days(values: np.ndarray, reach: Reach, out: np.ndarray, known: np.nda
 
 def _mean_of(daily: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """(n, periods) float32 mean over the days of each period; daily: (n, days)."""
-    total = np.add.reduceat(daily, _first_days(bounds), axis=1, dtype=np.float32)
+    if _are_days(bounds):
+        return daily.astype(np.float32, copy=False)
+    total = np.add.reduceat(daily, bounds[:-1] - bounds[0], axis=1, dtype=np.float32)
     return (total / np.diff(bounds)).astype(np.float32)
 
 
-def _first_days(bounds: np.ndarray) -> np.ndarray:
-    """(periods,) position of the first day of each."""
-    return bounds[:-1] - bounds[0]
+def _latest_of(daily: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """(n, periods) largest of the days of each period; daily: (n, days)."""
+    return daily if _are_days(bounds) else np.maximum.reduceat(daily, bounds[:-1] - bounds[0], axis=1)
+
+
+def _are_days(bounds: np.ndarray) -> bool:
+    return bool(bounds[-1] - bounds[0] == len(bounds) - 1)
 
 
 @njit(cache=True, nogil=True)
