@@ -148,6 +148,11 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
             f"a frame of demand has rows of {', '.join(NEEDED)}, got {len(frame)} rows without "
             f"{', '.join(missing) or 'any'}; give history up to the as-of date and plans after it"
         )
+    if "event" in frame and pd.api.types.is_numeric_dtype(frame["event"]):
+        raise UsageProblem(
+            "column 'event' names events in words, such as fair, got numbers; a number of each day is a "
+            "covariate: give its column another name"
+        )
     given = {name: frame[name].astype("str") for name in PAIR}
     for names, parse, what in (
         (("date", "launched_on"), _dates, "dates"),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.panel import Panel
-from forecasting.reach import ALWAYS, Grid, Reach, by_day, deepest, mean_stated, paint, reach_of
+from forecasting.reach import ALWAYS, Grid, Reach, deepest, mean_stated, paint, reach_of
 
 STATED = ("promotion", "price", "event")  # what a row may say of its cells
 
@@ -32,7 +32,7 @@ class Reached:
 
 def reached(panel: Panel, said: pd.DataFrame) -> Reached:
     """Which series and which of the periods ahead rows of the `plans` contract are about."""
-    reach = reach_of(by_day(said, panel.period), _ahead(panel))
+    reach = reach_of(said, _ahead(panel))
     rows = np.arange(len(said))
     outside = reach.low >= reach.high
     series = np.zeros(panel.series, dtype=bool)
@@ -46,10 +46,10 @@ def lay_over(panel: Panel, said: pd.DataFrame, *, instead: bool = False) -> Pane
     instead: nothing that was stored of promotions, prices and events after the as-of date stands
 
     A promotion of depth 0 takes a promotion out, and the event that was its kind; a period of which only a
-    part is covered keeps the stored depth for the rest. Of several rows the deepest promotion counts, and of
-    prices and events the most specific. A price ends with its row.
+    part is covered keeps the stored depth, taken as spread over all its days, for the rest. Of several rows
+    the deepest promotion counts, and of prices and events the most specific. A price ends with its row.
     """
-    said = by_day(said, panel.period).reset_index(drop=True).assign(known_from=panel.as_of)
+    said = said.reset_index(drop=True).assign(known_from=panel.as_of)
     if instead:
         panel = _without_plans(panel)
     changed = replace(panel, **_promotion(panel, said))

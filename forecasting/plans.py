@@ -14,7 +14,6 @@ from numba import njit
 from forecasting.reach import (
     ALWAYS,
     Grid,
-    by_day,
     classes_of,
     deepest,
     mean_stated,
@@ -46,12 +45,9 @@ class Events(NamedTuple):
 
 
 def known_plans(plans: pd.DataFrame | None, period: Period, as_of: pd.Timestamp) -> pd.DataFrame:
-    """The plan rows, by day where they are dated by day, that were known by the end of the period of a date;
-    later ones must not even lend their names.
-    """
+    """The plan rows known by the end of the period of a date; later ones must not even lend their names."""
     if plans is None:
         return pd.DataFrame()
-    plans = by_day(plans, period)
     if "known_from" not in plans:
         return plans.reset_index(drop=True)
     later = pd.to_datetime(plans["known_from"]) > period.end(as_of)

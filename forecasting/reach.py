@@ -65,7 +65,7 @@ class Reach(NamedTuple):
 
 def by_day(rows: pd.DataFrame, period: Period) -> pd.DataFrame:
     """Plan rows whose dates are days where rows are dated by day: where most periods of what a row names have
-    several dates. Elsewhere a date stands for its whole period.
+    several dates, less than a week apart. Elsewhere a date stands for its whole period.
     """
     if period.name == "day" or "date" not in rows:
         return rows
@@ -75,15 +75,17 @@ def by_day(rows: pd.DataFrame, period: Period) -> pd.DataFrame:
     names = [name for name in WEIGHT if name in rows]
     cells = rows.loc[dated, [*names, "date"]].drop_duplicates()
     cells["period"] = period.index(cells["date"])
-    dates = cells.groupby([*names, "period"], dropna=False).size()
-    if not len(dates) or (dates > 1).mean() <= 0.5:
+    dates = cells.sort_values("date").groupby([*names, "period"], dropna=False)["date"]
+    often, apart = (dates.size() > 1).mean(), dates.diff().dt.days.median()
+    if not (often > 0.5 and apart < 7):
         return rows
     end = rows["end"] if "end" in rows else pd.Series(pd.NaT, index=rows.index)
     return rows.assign(end=pd.to_datetime(end).where(~dated, pd.to_datetime(rows["date"])))
 
 
 def reach_of(rows: pd.DataFrame, grid: Grid) -> Reach:
-    """Every series that each plan row covers, and when."""
+    """Every series that each plan row covers, and when; rows: those that state one and the same thing."""
+    rows = by_day(rows, grid.period)
     row, series = _series_of(rows, grid)
     first, last = _span(rows, grid)
     bounds = grid.bounds

@@ -51,15 +51,12 @@ def disagreeing(pairs: pd.DataFrame, tolerance: float = 0.01) -> pd.DataFrame:
 
 
 def _movements(supply_orders: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Receipts at their location, and transfers as they leave the location that supplies them."""
-    done = supply_orders[supply_orders["received_on"].notna()]
-    quantity = done["received_quantity"].fillna(done["quantity"])
-    into = done[SERIES].assign(date=done["received_on"], quantity=quantity)
-    sent = done["kind"] == "transfer"
-    out_of = pd.DataFrame(
-        {"sku": done["sku"], "location": done["supplier"], "date": done["ordered_on"], "quantity": quantity}
-    )
-    return into, out_of[sent]
+    """Receipts at their location, and transfers, also those under way, as they leave where they come from."""
+    done = supply_orders["received_on"].notna()
+    units = supply_orders["received_quantity"].where(done).fillna(supply_orders["quantity"])
+    into = supply_orders[SERIES].assign(date=supply_orders["received_on"], quantity=units)
+    out_of = into.assign(location=supply_orders["supplier"], date=supply_orders["ordered_on"])
+    return into[done], out_of[supply_orders["kind"].astype("object") == "transfer"]
 
 
 def _between(flows: pd.DataFrame, pairs: pd.DataFrame, period: Period) -> np.ndarray:

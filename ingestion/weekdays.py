@@ -51,6 +51,6 @@ def _day(word: str) -> int:
     """0 … 6, or -1 for a word that names no weekday."""
     if word in ("1", "2", "3", "4", "5", "6", "7"):
         return int(word) - 1
-    word = word.lower().rstrip(".")
+    word = word.lower().rstrip(".").removesuffix("s")  # Mondays, Tues
     found = [day for day, name in enumerate(NAMES) if len(word) >= SHORTEST and name.startswith(word)]
     return found[0] if found else -1

@@ -39,7 +39,7 @@ class LeadTimes:
     lost_after: (m,) periods after which an open order is taken for lost
     receipts: (m,) receipts behind the row's own group
     source: (m,) words: what the distribution was learned from
-    on_time: (m,) share of the supplier's receipts not later than promised; NaN where none was promised
+    on_time: (m,) share of the supplier's lines, received or due by now, that came as promised; or NaN
     lateness: (v, width) chance of arriving `earliest`, earliest + 1, … periods after the promise
     late_which: (m,) row of `lateness`, -1 where no promise was ever kept track of
     overtaking: (m,) share of the supplier's orders that take their own time: they may overtake each other

@@ -113,7 +113,7 @@ def _sent(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timestamp) -> p
     """
     columns = [*SERIES, "supplier", "quantity", "ordered_on"]
     orders = supply_orders.reindex(columns=COLUMNS)
-    orders = orders[(orders["kind"] == "transfer").to_numpy(dtype=bool)]
+    orders = orders[orders["kind"].astype("object") == "transfer"]
     done = orders[pd.to_datetime(orders["received_on"]) <= period.end(as_of)]
     units = done["received_quantity"].fillna(done["quantity"])
     rest = open_lines(orders, as_of, period)

@@ -199,8 +199,9 @@ def sample_lead_times(
     alone = share >= 1.0 if (share >= 1.0).all() else rng.random(len(pmfs)) < share
     drawn_by, keeps = _waiting(reach, apart)
     waits = ~alone & keeps
-    reach = np.where(waits[:, None], drawn_by, reach)
-    lead = (chance[:, :, None] >= reach[:, None, :]).sum(axis=2)
+    # The first orders have nothing to wait for: they draw from the chances themselves.
+    queued = (waits[:, None] & (np.arange(periods) >= apart[:, None]))[:, :, None]
+    lead = (chance[:, :, None] >= np.where(queued, drawn_by[:, None, :], reach[:, None, :])).sum(axis=2)
     rows = np.flatnonzero(waits)
     for t in range(int(apart[rows].min(initial=periods)), periods):
         late = rows[apart[rows] <= t]

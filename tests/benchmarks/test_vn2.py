@@ -16,4 +16,4 @@ def test_the_plan_costs_less_than_the_organisers(shared_data):
     benchmark = runpy.run_path(str(BENCHMARK))
     table = benchmark["play"](referee, benchmark["Policy"](), windows=1)
     assert len(table) == 1
-    assert (table["cost"] < table["organiser"]).all()
+    assert (table["cost"] < 0.97 * table["organiser"]).all()

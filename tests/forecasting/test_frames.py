@@ -140,6 +140,7 @@ def test_frames_that_cannot_be_read_are_refused(model, frame):
             "'date' must hold dates, got '03/04/2024', which is none for certain",
         ),
         (frame.assign(price="dear"), "'price' must hold numbers"),
+        (frame.assign(event=0), "'event' names events in words"),
         (frame.assign(quantity=-1.0), "must be a number from 0, got -1; net returns at the source"),
         (frame.assign(quantity=np.inf), "'quantity' must be a number from 0, got inf"),
         (frame.assign(promotion=30.0), "'promotion' must lie in 0–1, got 30; write 30% as 0.3"),

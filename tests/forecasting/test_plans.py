@@ -205,3 +205,31 @@ def test_plans_dated_by_week_cover_whole_weeks():
     )
     panel = weekly(demand(("a", "x")), plan)
     np.testing.assert_allclose(panel.plan[0], [0.0, 0.3, 0.3, (2 * 0.3 + 5 * 0.4) / 7], rtol=1e-6)
+
+
+BY_WEEK = [{"date": day, "sku": "a", "promotion": 0.35} for day in ("2024-01-08", "2024-01-15", "2024-01-22")]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [{"date": day, "warmth": 10.0} for day in pd.date_range("2024-01-01", "2024-01-28")],
+        [{"date": day, "event": "fair"} for day in pd.date_range("2024-01-15", "2024-01-17")],
+        by_day("2024-01-15", "2024-01-28", promotion=0.1, known_from="2024-01-20"),
+    ],
+    ids=["a covariate", "an event", "what is not known yet"],
+)
+def test_what_else_is_dated_by_day_does_not_make_days_of_weeks(others):
+    panel = weekly(demand(("a", "x")), plans(*BY_WEEK, *others))
+    np.testing.assert_allclose(panel.plan[0], [0.0, 0.35, 0.35, 0.35], rtol=1e-6)
+
+
+def test_plans_dated_by_week_are_no_days_of_a_month():
+    days = pd.date_range("2023-10-01", "2024-03-31")
+    rows = pd.DataFrame({"sku": "a", "location": "x", "date": days, "quantity": 1.0})
+    weeks = [
+        {"date": day, "sku": "a", "promotion": 0.3}
+        for day in pd.date_range("2023-10-02", "2024-03-25", freq="7D")
+    ]
+    panel = build_panel({"demand": rows, "plans": plans(*weeks)}, Period("month"), days[-1], 1)
+    assert (panel.plan[0, :6] > 0.23).all()

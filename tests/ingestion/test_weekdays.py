@@ -20,6 +20,7 @@ from ingestion.weekdays import names_weekdays, read_weekdays
         ("1-5", [0, 1, 2, 3, 4]),
         ("Sat-Mon", [0, 5, 6]),
         ("7", [6]),
+        ("Mondays, Tues, Weds & Thurs", [0, 1, 2, 3]),
     ],
 )
 def test_what_can_be_read(text: str, days: list[int]):

@@ -245,6 +245,7 @@ def test_orders_that_wait_in_line_keep_their_chances_and_levels_their_service(re
     at = lead[:, ::review][:, 40:]
     assert (np.diff(lead[:, ::review] + review * np.arange(lead[:, ::review].shape[1])) >= 0).all()
     assert np.bincount(at.ravel(), minlength=41) / at.size == pytest.approx(pmf, abs=0.01)
+    assert lead[:, :20].mean(axis=0) == pytest.approx(at.mean(), abs=0.8)  # also those that wait for none
     values = np.arange(600)
     within = sum(p * poisson.cdf(values, 4 * (length + review)) for length, p in enumerate(pmf))
     level = float(values[np.searchsorted(within, 0.95)])
