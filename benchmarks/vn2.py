@@ -134,16 +134,12 @@ def decide(demand: CumulativeDemand, tables: dict[str, pd.DataFrame]) -> pd.Data
     )
 
 
-def play(referee: Path, policy: Any, windows: int | None = None) -> pd.DataFrame:
-    """Cost of weeks 3 to 8 of each window, ours and the organiser's benchmark's.
-
-    windows: how many to play, from the last; all of them unless given
-    """
+def play(referee: Path, policy: Any) -> pd.DataFrame:
+    """Cost of weeks 3 to 8 of each window, ours and the organiser's benchmark's."""
     sys.path.insert(0, str(referee))
     folds, simple = import_module("folds"), import_module("policies_simple")
     rows = []
-    begins = [*folds.DEV, *folds.SEASON]
-    for first in begins if windows is None else begins[-windows:]:
+    for first in [*folds.DEV, *folds.SEASON]:
         game = folds.history_game(first)
         began = time.perf_counter()
         ours, organiser = game.play(policy), game.play(simple.official_benchmark)

@@ -180,7 +180,7 @@ def build_panel(
     last = int(period.index(as_of)[0])
     demand, step, begin = _past(tables["demand"], period, last)
     pairs = pairs_of(demand)
-    plans = planning.known_plans(tables.get("plans"), period, as_of)
+    plans = planning.known_plans(tables.get("plans"), period.end(as_of))
     found = find_series({**tables, "plans": plans}, pairs.keys, period, country)
     if not len(found.keys):
         raise DataError(

@@ -21,7 +21,6 @@ from forecasting.reach import (
     reach_of,
     spread,
 )
-from ingestion.periods import Period
 
 PLAN_COLUMNS = [
     "date", "start", "end", "sku", "location", "category",
@@ -44,13 +43,13 @@ class Events(NamedTuple):
     of_series: np.ndarray
 
 
-def known_plans(plans: pd.DataFrame | None, period: Period, as_of: pd.Timestamp) -> pd.DataFrame:
-    """The plan rows known by the end of the period of a date; later ones must not even lend their names."""
+def known_plans(plans: pd.DataFrame | None, as_of_end: pd.Timestamp) -> pd.DataFrame:
+    """The plan rows that were known by the end of a date; later ones must not even lend their names."""
     if plans is None:
         return pd.DataFrame()
     if "known_from" not in plans:
         return plans.reset_index(drop=True)
-    later = pd.to_datetime(plans["known_from"]) > period.end(as_of)
+    later = pd.to_datetime(plans["known_from"]) > as_of_end
     return plans[~later].reset_index(drop=True)
 
 

@@ -200,13 +200,19 @@ def sample_lead_times(
     drawn_by, keeps = _waiting(reach, apart)
     waits = ~alone & keeps
     # The first orders have nothing to wait for: they draw from the chances themselves.
-    queued = (waits[:, None] & (np.arange(periods) >= apart[:, None]))[:, :, None]
-    lead = (chance[:, :, None] >= np.where(queued, drawn_by[:, None, :], reach[:, None, :])).sum(axis=2)
+    lead = _drawn(chance, reach)
     rows = np.flatnonzero(waits)
+    queued = np.arange(periods) >= apart[rows, None]
+    lead[rows] = np.where(queued, _drawn(chance[rows], drawn_by[rows]), lead[rows])
     for t in range(int(apart[rows].min(initial=periods)), periods):
         late = rows[apart[rows] <= t]
         lead[late, t] = np.maximum(lead[late, t], lead[late, t - apart[late]] - apart[late])
     return lead
+
+
+def _drawn(chance: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """(n, periods) whole periods that uniform draws, (n, periods), stand for."""
+    return (chance[:, :, None] >= reach[:, None, :]).sum(axis=2)
 
 
 def _waiting(reach: np.ndarray, apart: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
