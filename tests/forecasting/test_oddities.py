@@ -72,6 +72,19 @@ def test_one_day_of_five_hundred_times_the_usual_is_no_reason_to_stock_a_hundred
     assert demand.quantiles[row, 5, np.searchsorted(LEVELS, 0.95)] <= 3 * 6 * 2.0 + 1000 / 380 * 6
 
 
+@pytest.mark.parametrize("name", ["adida", "long_run_mean", "sba"])
+def test_the_first_sale_of_parts_that_sell_nearly_never_is_no_reason_to_stock_a_hundred(name):
+    rng, length, parts = np.random.default_rng(0), 38, 100
+    sold = rng.poisson(np.exp(rng.normal(-2.5, 0.8, parts))[:, None], (parts, length)).astype(float)
+    dates = Period("month").range(pd.Timestamp("2022-01-01"), length)
+    frame = pd.DataFrame({"sku": np.repeat([f"part {k}" for k in range(parts)], length), "location": "x"})
+    frame = frame.assign(date=np.tile(dates, parts), quantity=sold.ravel())
+    panel = build_panel({"demand": frame}, Period("month"), dates[-1], 6)
+    rare = sold.sum(axis=1) <= 2
+    quantiles = forecast(Baseline(name), panel).quantiles
+    assert quantiles[rare, 2, np.searchsorted(LEVELS, 0.99)].max() <= 12
+
+
 @every_model
 @pytest.mark.parametrize(("period", "length"), [("day", 120), ("week", 60), ("month", 30)])
 def test_every_period_with_every_oddity_at_once(model, period, length):
