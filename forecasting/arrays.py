@@ -77,6 +77,20 @@ def arrays_of(panel: Panel) -> Arrays:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def told_of(arrays: Arrays, i: int, low: int, high: int) -> np.ndarray:
+    """(high - low,) demand of series i in the periods [low, high), NaN also in the first days of a closing
+    that went on for so long that the rest of it is none: neither does another year begin like that.
+    """
+    demand = arrays.quantity[i, low:high].copy()
+    long = False
+    for t in range(high - 1, low - 1, -1):
+        long = arrays.closed[i, t] and (long or np.isnan(arrays.quantity[i, t]))
+        if long:
+            demand[t - low] = np.nan
+    return demand
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def past_of(arrays: Arrays, i: int, low: int, high: int) -> Past:
     """Series i in the periods [low, high)."""
     return Past(

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from forecasting.alike import YEAR
-from forecasting.arrays import Arrays, arrays_of, mean_of, prices_ahead
+from forecasting.arrays import Arrays, arrays_of, mean_of, prices_ahead, told_of
 from forecasting.covariates import around
 from forecasting.history import LAGS, WINDOWS, Summary, summarise
 from forecasting.lifts import lift_of, trusted_lift
@@ -259,7 +259,7 @@ def group_seasons(arrays: Arrays, common: Common, ask: Ask) -> np.ndarray:
 def own_course(arrays: Arrays, ask: Ask, i: int, slope: float) -> Course:
     """What the seasons of a series are told from."""
     like, week = arrays.like[arrays.country[i]], ask.lengths[3]
-    demand, promotion = arrays.quantity[i, : ask.origin + 1], arrays.promotion[i, : ask.origin + 1]
+    demand, promotion = told_of(arrays, i, 0, ask.origin + 1), arrays.promotion[i, : ask.origin + 1]
     usual = np.ones(len(promotion))
     for t in range(len(promotion)):
         usual[t] = lift_of(slope, promotion[t])

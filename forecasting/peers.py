@@ -9,7 +9,7 @@ from numba import njit
 
 from forecasting import smooth
 from forecasting.alike import YEAR
-from forecasting.arrays import Arrays, arrays_of
+from forecasting.arrays import Arrays, arrays_of, told_of
 from forecasting.lifts import lift_of
 from forecasting.membership import groups_of, members_of
 from forecasting.panel import Panel
@@ -130,15 +130,16 @@ def _course(
     origin, span, least, slope = at
     multiple[:], promoted[:] = np.nan, 0.0
     begin = origin + 1 - span
-    demand, n, total = arrays.quantity[i], 0, 0.0
-    for t in range(max(begin, 0), origin + 1):
+    low, n, total = max(begin, 0), 0, 0.0
+    demand = told_of(arrays, i, low, origin + 1)
+    for t in range(low, origin + 1):
         promoted[t - begin] = 1.0 if arrays.promotion[i, t] > 0.0 else 0.0
-        if np.isfinite(demand[t]):
+        if np.isfinite(demand[t - low]):
             n += 1
-            multiple[t - begin] = demand[t] / lift_of(slope, arrays.promotion[i, t])
+            multiple[t - begin] = demand[t - low] / lift_of(slope, arrays.promotion[i, t])
             total += multiple[t - begin]
     if n >= least and total > 0.0:
-        for t in range(max(begin, 0), origin + 1):
+        for t in range(low, origin + 1):
             multiple[t - begin] *= n / total
     else:
         multiple[:] = np.nan

@@ -27,6 +27,9 @@ RARE = 3.0
 # comes out 6% too low where they rarely are.
 SHAPE = 2.0
 MEMORY = 28.0  # days in which the weight of what was usual falls to 1/e
+# Sundays, holidays and a week between them come again each year. A place that is shut for longer is rebuilt:
+# what it does not sell then says nothing of the next year.
+LONG_SHUT = 14.0  # days
 
 
 class Shelves(NamedTuple):
@@ -80,7 +83,21 @@ def demand_of(
     if hidden != "ignore":
         _complete(quantity, in_stock, hidden == "impute", np.exp(-1.0 / memory))
     closed = gap & (absent == "closed")[:, None]
+    if closed.any():
+        # Its first days stay as they are: nobody knew then how long it would be.
+        _forget(quantity, closed, max(round(LONG_SHUT * memory / MEMORY), 1))
     return Shelves(quantity, sold, in_stock, closed, first)
+
+
+@njit(cache=True, nogil=True)
+def _forget(quantity: np.ndarray, closed: np.ndarray, most: int) -> None:
+    """What is shut for longer than `most` periods in a row is not observed from then on, in place."""
+    for i in range(closed.shape[0]):
+        run = 0
+        for t in range(closed.shape[1]):
+            run = run + 1 if closed[i, t] else 0
+            if run > most:
+                quantity[i, t] = np.nan
 
 
 @njit(cache=True, nogil=True)

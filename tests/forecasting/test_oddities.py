@@ -10,6 +10,7 @@ from forecasting.backtest import build_folds
 from forecasting.baselines import Baseline
 from forecasting.calibration import calibrate
 from forecasting.cumulative import LEVELS, CumulativeDemand
+from forecasting.features import build_rows
 from forecasting.forecaster import Forecaster
 from forecasting.gbm import Gbm
 from forecasting.history import summarise
@@ -83,6 +84,21 @@ def test_the_first_sale_of_parts_that_sell_nearly_never_is_no_reason_to_stock_a_
     rare = sold.sum(axis=1) <= 2
     quantiles = forecast(Baseline(name), panel).quantiles
     assert quantiles[rare, 2, np.searchsorted(LEVELS, 0.99)].max() <= 12
+
+
+def test_a_place_rebuilt_last_year_sells_this_year():
+    rng, length = np.random.default_rng(1), 730
+    dates = pd.date_range("2022-01-03", periods=length)
+    sold = rng.poisson(20.0, (6, length)).astype(float)
+    frame = pd.DataFrame({"sku": np.repeat([f"s{k}" for k in range(6)], length), "location": "x"})
+    frame = frame.assign(date=np.tile(dates, 6), quantity=sold.ravel())
+    rebuilt = (frame["sku"] == "s0") & (np.tile(np.arange(length), 6) // 120 == 3)  # for 120 days
+    shut = frame["date"].dt.day_of_week == 6
+    panel = build_panel({"demand": frame[~rebuilt & ~shut]}, Period("day"), dates[-1], 28, "closed")
+    at = np.full(6, 360 + 364 - 8)  # a year later, or nearly
+    expected = build_rows(panel, np.arange(6), at, np.array([7, 14])).expected
+    assert expected[:, 1] == pytest.approx(12 * 20.0, rel=0.1)
+    assert (build_folds(panel, 28, 8, 0).scale > 0).all()
 
 
 @every_model

@@ -34,6 +34,19 @@ def test_absent_rows_mean_what_the_source_says(absent, gap, closed):
     assert panel.first.tolist() == [0, 2]
 
 
+@pytest.mark.parametrize(("period", "most"), [("day", 14), ("week", 2), ("month", 1)])
+def test_what_is_shut_for_long_is_not_observed(period, most):
+    dates = Period(period).range(pd.Timestamp("2024-01-01"), most + 8)
+    open_ = [0, 1, most + 2, most + 3, most + 5, most + 6, most + 7]  # no longer shut than is usual
+    longer = [0, 1, *range(most + 3, most + 8)]
+    parts = [rows(*((sku, dates[t], 5.0) for t in at)) for sku, at in (("a", open_), ("b", longer))]
+    panel = build_panel({"demand": pd.concat(parts)}, Period(period), dates[-1], 1, "closed")
+    assert np.isnan(panel.quantity[0]).sum() == 0
+    assert np.flatnonzero(np.isnan(panel.quantity[1])).tolist() == [most + 2]
+    assert panel.closed.sum(axis=1).tolist() == [most + 1, most + 1]
+    assert (panel.sold[panel.closed] == 0).all()
+
+
 def shelf(*days: tuple[float, float], unit: float = 1.0, hidden: str = "mask") -> Panel:
     """One series from (sold, share in stock) per day."""
     sold, share = zip(*days, strict=True)
