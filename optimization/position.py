@@ -204,10 +204,18 @@ def _arrival(orders: pd.DataFrame, lead_times: LeadTimes, as_of: pd.Timestamp, s
     pmf = np.where(
         promised & learned, lead_times.late_which + len(lead_times.distributions), lead_times.which
     )
-    arrival = _conditional(_stack(lead_times), pmf, steps, base=base, least=np.maximum(least, 0), soon=soon)
+    arrival = _conditional(
+        _stack(lead_times),
+        pmf,
+        steps,
+        base=base,
+        least=np.maximum(least, 0),
+        soon=soon,
+        never=lead_times.never,
+    )
     overdue = ~(promise > period.end(as_of)).to_numpy()
     lost = (age > lead_times.lost_after) & overdue
-    return arrival * np.where(lost, 0.0, 1.0 - lead_times.never)[:, None]
+    return np.where(lost[:, None], 0.0, arrival)
 
 
 def _stack(lead_times: LeadTimes) -> np.ndarray:
@@ -218,11 +226,20 @@ def _stack(lead_times: LeadTimes) -> np.ndarray:
 
 
 def _conditional(
-    rows: np.ndarray, which: np.ndarray, steps: int, *, base: np.ndarray, least: np.ndarray, soon: np.ndarray
+    rows: np.ndarray,
+    which: np.ndarray,
+    steps: int,
+    *,
+    base: np.ndarray,
+    least: np.ndarray,
+    soon: np.ndarray,
+    never: np.ndarray,
 ) -> np.ndarray:
     """(k, steps) chance of arriving at step base + value, given that value ≥ least.
 
-    Older than anything seen, an order is taken to come on any of the next `soon` steps.
+    never: (k,) chance, when the order was placed, that it never comes
+    Older than anything seen, an order is taken to come on any of the next `soon` steps, if its supplier has
+    delivered all so far.
     """
     width = rows.shape[1]
     tail = np.concatenate([np.cumsum(rows[:, ::-1], axis=1)[:, ::-1], np.zeros((len(rows), 1))], axis=1)
@@ -232,4 +249,7 @@ def _conditional(
     inside = (value >= least[:, None]) & (value < width)
     chance = np.where(inside, rows[which[:, None], np.clip(value, 0, width - 1)], 0.0)
     evenly = np.where(step <= soon[:, None], 1.0 / soon[:, None], 0.0)
-    return np.where(left[:, None] > 1e-6, chance / np.maximum(left, 1e-6)[:, None], evenly)
+    comes = np.where(left[:, None] > 1e-6, chance / np.maximum(left, 1e-6)[:, None], evenly)
+    # The longer an order is out, the more likely it is one of those that never come.
+    still = (1.0 - never) * left
+    return comes * np.where(never > 0.0, still / np.maximum(still + never, 1e-12), 1.0)[:, None]

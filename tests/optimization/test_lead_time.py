@@ -208,6 +208,26 @@ def test_an_open_order_comes_by_its_residual_lead_time():
     assert found.orders["expected_on"].tolist() == [AS_OF + pd.Timedelta(days=8)]
 
 
+@pytest.mark.parametrize("promised", [False, True])
+def test_the_longer_an_order_is_out_the_likelier_it_never_comes(promised):
+    """A fifth never comes, the others evenly in 5 … 12 days: at age a, .8·(12 - a)/8 of them still may."""
+    rng, ages = np.random.default_rng(2), np.arange(2, 600)
+    days, comes = rng.integers(5, 13, len(ages)), rng.random(len(ages)) >= 0.2
+    history = [
+        order(int(d), ago=int(a)) if c and d <= a else order(int(a), still_open=True)
+        for d, a, c in zip(days, ages, comes, strict=True)
+    ]
+    for row in history if promised else []:
+        row["promised_on"] = row["ordered_on"] + pd.Timedelta(days=9)
+    young, late, overdue = (order(age, still_open=True) for age in (4, 10, 14))
+    if promised:
+        for row in (young, late, overdue):
+            row["promised_on"] = row["ordered_on"] + pd.Timedelta(days=9)
+    found = arrivals(*history, young, late, overdue).arrival[-3:].sum(axis=1)
+    assert_allclose(found[:2], [0.8, 0.2 / 0.4], atol=0.08)
+    assert found[2] < 0.15
+
+
 def test_a_promise_moves_an_order_and_an_overdue_one_comes_soon():
     def promised(days: int, late: int) -> dict:
         return order(days, promised_on=AS_OF - pd.Timedelta(days=100 - days + late))
