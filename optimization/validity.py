@@ -8,18 +8,20 @@ DATES = ["valid_from", "valid_until"]
 def in_force(policies: pd.DataFrame, on: pd.Timestamp | None) -> pd.DataFrame:
     """The rows that hold on a date, those that began last at the end: of one selector the last one counts.
 
+    Of rows that began together those that will end are overrides of those that will not, and come after them.
     policies: with valid_from and valid_until, first and last day, where given; missing = without limit
     on: None leaves out every row with a limit
 
     >>> rows = pd.DataFrame({"selector": ["tea", "tea"], "valid_until": pd.to_datetime(["2024-03-31", None])})
-    >>> in_force(rows, pd.Timestamp("2024-04-01")).index.tolist()
-    [1]
+    >>> [in_force(rows, pd.Timestamp(day)).index.tolist() for day in ("2024-03-31", "2024-04-01")]
+    [[1, 0], [1]]
     """
     first, last = (_dates(policies, name) for name in DATES)
     if on is None:
         return policies[first.isna() & last.isna()]
     holds = ~(first > on) & ~(last < on)
-    order = first[holds].sort_values(na_position="first", kind="stable").index
+    held = pd.DataFrame({"first": first[holds], "ends": last[holds].notna()})
+    order = held.sort_values(["first", "ends"], na_position="first", kind="stable").index
     return policies.loc[order]
 
 

@@ -55,6 +55,15 @@ def test_of_one_selector_the_row_that_began_last_counts():
     assert [target(policies, on) for on in (1, 3, 5, 8, 10)] == [0.9, 0.7, 0.8, 0.7, 0.9]
 
 
+def test_an_override_that_only_ends_counts_wherever_it_stands():
+    """The warehouse gives rows without a last day after those with one."""
+    override, rule = ("tea", 0.99, None, 4), ("tea", 0.9, None, None)
+    for policies in (rows(override, rule), rows(rule, override)):
+        assert [target(policies, on) for on in (0, 4, 5)] == [0.99, 0.99, 0.9]
+    began = rows(("tea", 0.99, 2, 4), ("tea", 0.8, 2, None), ("tea", 0.9, None, None))
+    assert [target(began, on) for on in (1, 2, 4, 5)] == [0.9, 0.99, 0.99, 0.8]
+
+
 def test_without_a_date_only_what_always_holds_counts():
     policies = rows(("tea", 0.7, 2, None), ("tea", 0.8, None, 9))
     assert target(policies, None) == 0.95
