@@ -189,21 +189,25 @@ def _arrival(orders: pd.DataFrame, lead_times: LeadTimes, as_of: pd.Timestamp, s
     placed, promise = orders["ordered_on"], orders["promised_on"]
     start = pd.Series(period.dates(np.full(len(orders), now + 1)))
     tomorrow = pd.Series(np.full(len(orders), period.end(as_of) + pd.Timedelta(days=1)))
-    age = np.nan_to_num(whole_periods(placed, tomorrow, period) - 1.0, nan=-1.0).astype(np.int64)
+    age, late = (
+        np.nan_to_num(whole_periods(since, tomorrow, period) - 1.0, nan=-1.0).astype(np.int64)
+        for since in (placed, promise)
+    )
     # Step at which value 0 of the distribution would arrive: the placing, or the promise at its earliest.
     from_placing = first_start(placed.fillna(start), period) - now
+    due = first_start(promise.fillna(start), period) - now
     promised, learned = promise.notna().to_numpy(), lead_times.late_which >= 0
     usual = np.where(learned, -lead_times.earliest, lead_times.quantile(0.5))
-    from_promise = first_start(promise.fillna(start), period) - now - usual
+    from_promise = due - usual
     # A promise nobody's lateness was learned for makes a delivery later than usual, never earlier, unless
     # the lead time is certain.
     trusted = learned | (lead_times.sd < 1e-9)
     base = np.where(trusted, from_promise, np.maximum(from_promise, from_placing))
     base = np.where(promised, base, from_placing)
-    least = np.where(promised, 1 - base, np.maximum(1 - base, age + 1))
-    pmf = np.where(
-        promised & learned, lead_times.late_which + len(lead_times.distributions), lead_times.which
-    )
+    by_promise = promised & learned
+    # An order placed or promised within a period has outlived what would have come by the next one's start.
+    least = np.where(by_promise, late + due, age + from_placing) + 1 - base
+    pmf = np.where(by_promise, lead_times.late_which + len(lead_times.distributions), lead_times.which)
     arrival = _conditional(
         _stack(lead_times),
         pmf,

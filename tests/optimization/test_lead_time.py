@@ -243,6 +243,21 @@ def test_a_promise_moves_an_order_and_an_overdue_one_comes_soon():
     assert found[2, 10:].sum() < 0.05
 
 
+@pytest.mark.parametrize(("name", "days"), [("week", 7), ("month", 28)])
+def test_an_overdue_order_does_not_come_in_a_period_that_is_over(name, days):
+    """0, 1 or 2 periods late, a third each; of one promised within the period before this only 2 is left."""
+    period = Period(name)
+    now = period.start(pd.DatetimeIndex([AS_OF]))[0]
+    promise = now - pd.Timedelta(days=4)
+    history = [
+        order(110, promised_on=AS_OF - pd.Timedelta(days=90 + days * (k % 3)), ago=200) for k in range(300)
+    ]
+    overdue = order(60, still_open=True, promised_on=promise)
+    orders = table(*history, overdue)
+    found = expect_arrivals(orders, rows(), period, now, 6, half_life_days=np.inf).arrival
+    assert_allclose(found[0, :2], [0.0, 1.0], atol=0.03)
+
+
 def test_a_certain_promise_is_kept_and_overdue_means_next():
     sourcing = rows(lead_time_days=14.0, lead_time_sd_days=0.0)
     planned = order(3, still_open=True, promised_on=AS_OF + pd.Timedelta(days=6))
