@@ -230,7 +230,7 @@ def _lateness(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distributions of periods after the promise, from `earliest` on, and the one of each key's supplier."""
     values = (late["late"] - earliest).to_numpy(dtype=np.int64)
-    pools = pool(late, values, LEVELS[:2], beyond=beyond)
+    pools = pool(late, values, LEVELS[:2], beyond=beyond, scaled=False)
     level, group = pools.find(keys)
     return (pools.pmf[1] if pools.pmf else np.zeros((0, 1))), np.where(level == 1, group, -1)
 

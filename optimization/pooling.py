@@ -115,6 +115,7 @@ def pool(
     beyond: int,
     width: int = 0,
     start: pd.DataFrame | None = None,
+    scaled: bool = True,
 ) -> Pools:
     """Distributions of all groups, each shrunk towards its parent.
 
@@ -125,6 +126,7 @@ def pool(
     width: at least this many columns
     start: indexed by the first level's column, (groups, width) probabilities to shrink towards in place
         of everything's
+    scaled: whether values count from a natural zero, so that a group's differ from its parent's by a factor
     """
     received, weight = rows["received"].to_numpy(dtype=bool), rows["weight"].to_numpy(dtype=float)
     if not received.any():
@@ -144,8 +146,12 @@ def pool(
             above = np.zeros(len(names), dtype=np.int64)
             above[code] = parent
             worth = strength(logs[received], weight[received], code[received], parent[received])
-            factor = _factors(code, parent, above=above, logs=logs, weight=weight * received, worth=worth)
-            prior = stretch(out.pmf[-1][above], factor)
+            prior = out.pmf[-1][above]
+            if scaled:
+                own = weight * received
+                prior = stretch(
+                    prior, _factors(code, parent, above=above, logs=logs, weight=own, worth=worth)
+                )
             if depth == 1 and start is not None:
                 given = names.iloc[:, 0].isin(start.index).to_numpy()
                 told = start.loc[names.iloc[:, 0][given]].to_numpy()

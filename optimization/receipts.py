@@ -77,7 +77,7 @@ def observe(
 
     supply_orders: as the contract has it; a line of several receipts counts each by its share
     half_life_days: after this many days an order counts half; infinite = all count the same
-    longest_days: a longer lead time is taken for a wrong date and set aside
+    longest_days: a longer lead time is taken for a wrong date and set aside, a promise further ahead for none
     """
     now = period.end(as_of)
     lines = _as_known(supply_orders, now)
@@ -93,9 +93,10 @@ def observe(
     # An open order has outlived all periods that would have ended with a receipt up to now.
     survived = np.where(received, 0, 1)
     age = (now - rows["ordered_on"]).dt.days.to_numpy(dtype=float)
+    ahead = (rows["promised_on"] - rows["ordered_on"]).dt.days
     rows = rows.assign(
         periods=whole_periods(rows["ordered_on"], end, period) - survived,
-        late=whole_periods(rows["promised_on"], end, period) - survived,
+        late=whole_periods(rows["promised_on"].mask(ahead > longest_days), end, period) - survived,
         received=received,
         weight=rows["share"] * 0.5 ** (age / half_life_days),
     )

@@ -200,6 +200,22 @@ def arrivals(*orders: dict, steps: int = 40, sourcing: pd.DataFrame | None = Non
     return expect_arrivals(table(*orders), sourcing, DAY, AS_OF, steps, half_life_days=np.inf)
 
 
+@pytest.mark.parametrize("wrong", [365, 27_000])
+def test_one_wrong_promise_does_not_move_the_others(wrong):
+    """Twenty deliveries of each of two suppliers 0, 1 or 2 days late, but for one promise."""
+    history = [
+        order(12, promised_on=AS_OF - pd.Timedelta(days=88 + k % 3), supplier="st"[k % 2]) for k in range(40)
+    ]
+    open_ = [
+        order(4, still_open=True, promised_on=AS_OF + pd.Timedelta(days=20), supplier=name) for name in "st"
+    ]
+    history[0]["promised_on"] += pd.Timedelta(days=wrong)
+    found = learn(table(*history, *open_))
+    late = found.earliest + np.arange(found.lateness.shape[1])
+    assert len(late) < 500
+    assert_allclose(found.lateness[:, (late >= 0) & (late <= 2)].sum(axis=1), 1, atol=0.06)
+
+
 def test_an_open_order_comes_by_its_residual_lead_time():
     """Half of the lead times are 10, half 20 days; after 12 days only 20 is left: on the shelf on step 8."""
     history = [order(10 + 10 * (k % 2)) for k in range(400)]
