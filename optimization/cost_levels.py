@@ -35,11 +35,11 @@ def settle_costs(
     if not by_cost.any():
         return targets.assign(cycle_quantity=cycle)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    over = protection_demand(demand, lead_times, review)
-    held = targets["holding_cost"].to_numpy(dtype=float) * np.maximum(review, 1)
-    missed = targets["shortage_cost"].to_numpy(dtype=float)
     least = np.maximum(supply["moq"].to_numpy(dtype=float), supply["lot_size"].to_numpy(dtype=float))
     whole = supply["whole"].to_numpy(dtype=bool)
+    over = protection_demand(demand, lead_times, review, least - whole)
+    held = targets["holding_cost"].to_numpy(dtype=float) * np.maximum(review, 1)
+    missed = targets["shortage_cost"].to_numpy(dtype=float)
     dear = supply["order_cost"].to_numpy(dtype=float) > 0
     lots = by_cost & (least > np.where(whole, 1.0, 0.0)) & ~concerned(demand, supply, lead_times, targets)
     free = by_cost & dear & ~lots

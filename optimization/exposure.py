@@ -38,12 +38,18 @@ class Exposures(NamedTuple):
 
 
 def exposures(
-    distributions: np.ndarray, which: np.ndarray, review: np.ndarray, overtaking: np.ndarray
+    distributions: np.ndarray,
+    which: np.ndarray,
+    review: np.ndarray,
+    overtaking: np.ndarray,
+    apart: np.ndarray | None = None,
 ) -> Exposures:
     """Intervals of series with given lead times, (u, Lmax + 1), row which[i] for series i.
 
     review: (n,) whole periods; 0 = at any time, for which orders are taken to come as they were placed
     overtaking: (n,) share of the orders that take their own time, in [0, 1]
+    apart: (n,) whole periods between two orders where lots make them rarer than reviews; default review.
+        The further apart, the fewer are overtaken: from the longest lead time on none
 
     With lead times of 4 (.8) or 14 (.2) and a review every 7, an order placed next is there before the late
     one: 11 periods or 18 are borne, of the late one's own arrival 14 or 21, not 11 (.8) or 21 (.2).
@@ -53,9 +59,11 @@ def exposures(
     >>> dict(zip((7 + found.lead.steps).tolist(), found.lead.chance.round(2).tolist()))
     {11: 0.64, 14: 0.16, 18: 0.16, 21: 0.04}
     """
-    cases = np.stack([which, np.maximum(review, 0), np.round(overtaking, 2) * 100], axis=1).astype(np.int64)
-    found, which = np.unique(cases, axis=0, return_inverse=True)
-    width = distributions.shape[1] + 2 * int(cases[:, 1].max(initial=1)) + 2
+    share = np.where(review > 0, np.round(overtaking, 2) * 100, 0)
+    apart = np.maximum(review, 1 if apart is None else np.minimum(apart, distributions.shape[1]))
+    cases = np.stack([which, np.maximum(review, 0), share, np.where(share > 0, apart, 0)], axis=1)
+    found, which = np.unique(cases.astype(np.int64), axis=0, return_inverse=True)
+    width = distributions.shape[1] + 2 * int(found[:, [1, 3]].max(initial=1)) + 2
     lead, unmet = _rows(np.ascontiguousarray(distributions, dtype=np.float64), found, width)
     return Exposures(np.ascontiguousarray(which.ravel()), intervals(lead), intervals(unmet))
 
@@ -72,16 +80,14 @@ def _rows(distributions: np.ndarray, cases: np.ndarray, width: int) -> tuple[np.
     """(cases, width) chances of periods beyond the review, and weights of the losses over 0, 1, … periods."""
     lead, unmet = np.zeros((len(cases), width)), np.zeros((len(cases), width))
     for c in range(len(cases)):
-        pmf, review, share = distributions[cases[c, 0]], cases[c, 1], cases[c, 2] / 100.0
-        if review == 0:
-            share = 0.0
-        apart = max(review, 1)
+        pmf, share = distributions[cases[c, 0]], cases[c, 2] / 100.0
+        apart = max(cases[c, 1], 1)
         for k in range(len(pmf)):
             lead[c, k] += (1.0 - share) * pmf[k]
             unmet[c, k + apart] += (1.0 - share) * pmf[k] / apart
             unmet[c, k] -= (1.0 - share) * pmf[k] / apart
         if share > 0.0:
-            before, always = _overtaken(pmf, review, width)
+            before, always = _overtaken(pmf, cases[c, 3], width)
             for k in range(width):
                 lead[c, k] += share * before[k]
                 later = always[k + 1] if k + 1 < width else 0.0
@@ -92,11 +98,11 @@ def _rows(distributions: np.ndarray, cases: np.ndarray, width: int) -> tuple[np.
 
 @njit(cache=True, nogil=True)
 def _overtaken(pmf: np.ndarray, review: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Chances of the periods borne, when every order draws its own lead time.
+    """Chances of the periods borne, when every order draws its own lead time; R periods are between two.
 
-    First beyond the review interval, just before an arrival; then in all, at the end of any period. The
-    period stands v = 1 … R after a review whose orders are j = 0, 1, … reviews old; such an order is under
-    way if its lead time is v + jR or more, and about to come if it is just that.
+    First beyond these R, just before an arrival; then in all, at the end of any period. The period stands
+    v = 1 … R after a review whose orders are j = 0, 1, … reviews old; such an order is under way if its lead
+    time is v + jR or more, and about to come if it is just that.
     """
     orders = (len(pmf) - 1) // review + 1
     before, always = np.zeros(width), np.zeros(width)

@@ -90,8 +90,10 @@ def settle_targets(
     if not len(chosen):
         return targets
     part, terms, lead = demand.take(chosen), supply.iloc[chosen], lead_times.take(chosen)
-    over = protection_demand(part, lead, terms["review_periods"].to_numpy(dtype=np.int64))
     whole = terms["whole"].to_numpy(dtype=bool)
+    least = np.maximum(terms["moq"].to_numpy(dtype=float), terms["lot_size"].to_numpy(dtype=float))
+    review = terms["review_periods"].to_numpy(dtype=np.int64)
+    over = protection_demand(part, lead, review, least - whole)
     levels = in_units(over.quantile(LEVELS), whole[:, None])
     world = world_of(part, terms, lead, targets.iloc[chosen], paths, seed)
     fresh = arrivals_of(part.keys, lead, None, demand.horizon)

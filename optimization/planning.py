@@ -100,8 +100,8 @@ def _orders_after(
     free = available + coming
     due = free < thresholds["reorder_point"].to_numpy() - 1e-6
     due &= (supply["lifecycle"] != "discontinued").to_numpy()
-    over = protection_demand(demand, lead_times, review)
     least, lot = order_grid(supply)
+    over = protection_demand(demand, lead_times, review, least - supply["whole"].to_numpy(dtype=bool))
     room = thresholds["order_up_to"].to_numpy() - free
     quantity = on_grid(room, least, lot, np.floor)
     # With a fraction of a unit on the way no quantity may fit between the two levels: then the lower counts.

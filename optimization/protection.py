@@ -91,17 +91,33 @@ class ProtectionDemand:
 
 
 def protection_demand(
-    demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray
+    demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray, width: np.ndarray | None = None
 ) -> ProtectionDemand:
-    """Demand over lead time + review; `lead_times` and `review` (whole periods) row by row as `demand`."""
+    """Demand over lead time + review; `lead_times` and `review` (whole periods) row by row as `demand`.
+
+    width: (n,) units by which an order may lift the position above the reorder point, default none: so large
+        lots make orders rarer than reviews, and those far apart do not overtake each other
+    """
     if not len(demand.keys) == len(lead_times.which) == len(review):
         raise ValueError(
             f"demand has {len(demand.keys)} rows, lead_times {len(lead_times.which)}, review {len(review)}; "
             "pass one row of each per series"
         )
     review = np.ascontiguousarray(review, dtype=np.int64)
-    borne = exposures(lead_times.distributions, lead_times.which, review, lead_times.overtaking)
+    apart = review if width is None else _apart(demand, lead_times, review, width)
+    borne = exposures(lead_times.distributions, lead_times.which, review, lead_times.overtaking, apart)
     return ProtectionDemand(sums(demand), borne.lead, borne.which, review, borne.unmet)
+
+
+def _apart(
+    demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray, width: np.ndarray
+) -> np.ndarray:
+    """(n,) whole reviews, in periods, that `width` units last at the pace of the protection interval."""
+    steps = np.clip(lead_times.typical + review, 1, demand.horizon)
+    pace = demand.mean[np.arange(len(steps)), steps - 1].astype(float) / steps
+    longest = lead_times.distributions.shape[1]
+    lasts = np.divide(np.maximum(width, 0.0), pace, where=pace > 0, out=np.zeros(len(steps)))
+    return np.maximum(np.minimum(lasts, longest) // np.maximum(review, 1), 1).astype(np.int64) * review
 
 
 @njit(cache=True, nogil=True)

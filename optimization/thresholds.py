@@ -56,7 +56,7 @@ def derive_thresholds(
     """
     whole = supply["whole"].to_numpy(dtype=bool)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    over = protection_demand(demand, lead_times, review)
+    over = protection_demand(demand, lead_times, review, _least(supply) - whole)
     mean, sd = over.moments()
     pace = mean / np.maximum(lead_times.mean + review, 1.0)
     cycle = cycle_quantity(supply, targets, pace)

@@ -202,7 +202,9 @@ def prove(
 
 def _derive(walk: Walk) -> _Derived:
     review = walk.supply["review_periods"].to_numpy(dtype=np.int64)
-    over = protection_demand(walk.demand, walk.lead_times, review)
+    least = np.maximum(*(walk.supply[name].to_numpy(dtype=float) for name in ("moq", "lot_size")))
+    width = least - walk.supply["whole"].to_numpy(dtype=bool)
+    over = protection_demand(walk.demand, walk.lead_times, review, width)
     mean, sd = past_demand(walk.panel.quantity, walk.panel.observed, PAST[walk.period.name])
     point, up_to = (walk.thresholds[name].to_numpy(dtype=float) for name in ("reorder_point", "order_up_to"))
     facts = np.stack([mean, sd, walk.lead_times.mean + review, walk.lead_times.sd], axis=1)

@@ -48,6 +48,37 @@ def test_service_is_that_of_a_long_replay_in_which_orders_overtake(
     assert abs(in_order.cdf(np.array([level])).item() - played["cycle_service"]) > 0.01
 
 
+@pytest.mark.parametrize("lot", [12.0, 30.0])
+def test_lots_make_orders_rare_and_those_overtake_less(discrete_demand, known_lead_times, lot):
+    """Of orders of four or ten days' demand fewer come before an earlier one than of daily ones."""
+    pmf = np.zeros(15)
+    pmf[list(HUMPS)] = list(HUMPS.values())
+    demand = discrete_demand([poisson(3.0 * h) for h in range(1, 41)])
+    lead_times, review = known_lead_times(pmf, overtaking=1.0), np.array([1])
+    rng = np.random.default_rng(8)
+    wanted = rng.poisson(3.0, (400, 900)).astype(float)
+    took = sample_lead_times(np.tile(pmf, (400, 1)), 900, rng)
+
+    def served(width: float) -> float:
+        over = protection_demand(demand, lead_times, review, np.array([width]))
+        point = round(over.quantile(0.9).item())
+        played = replay_thresholds(
+            wanted, point, point + lot - 1, took, lot_size=lot, backorder=True, warm_up=100
+        )
+        return played.measures()["cycle_service"]
+
+    assert served(lot - 1) == pytest.approx(0.9, abs=0.02)
+    assert served(0.0) < 0.87
+
+
+def test_orders_as_far_apart_as_the_longest_lead_time_are_not_overtaken():
+    pmf = np.array([[0.1, 0.2, 0.3, 0.4]])
+    at = np.array([0]), np.array([2])
+    found = exposures(pmf, *at, np.array([1.0]), np.array([4]))
+    assert found.lead.steps.tolist() == [0, 1, 2, 3]
+    np.testing.assert_allclose(found.lead.chance, pmf[0])
+
+
 @given(
     weights=st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any),
     review=st.integers(1, 9),
