@@ -170,8 +170,14 @@ def prove(
     }
 
     def over_time(name: str) -> np.ndarray:
+        """What was derived last by the end of the period before the first one, of the first one, …."""
         found = [getattr(review, name)[row] for review, row in zip(reviews, rows, strict=True)]
-        return np.repeat(np.stack(found, axis=1), step, axis=1)[:, :count]
+        known = np.repeat(np.stack(found, axis=1), step, axis=1)
+        return np.concatenate([known, known[:, -1:]], axis=1)[:, : count + 1]
+
+    def order(point: np.ndarray, up_to: np.ndarray) -> Replay:
+        # The shelves are filled on the eve; the first period is decided on at its own end.
+        return replay_thresholds(demand, point[:, 1:], up_to[:, 1:], opening=up_to[:, 0], **world)
 
     point, up_to, ours = (over_time(name) for name in ("reorder_point", "order_up_to", "levels"))
     facts = Facts(*np.moveaxis(over_time("facts"), 2, 0))
@@ -179,7 +185,7 @@ def prove(
 
     def play(level: np.ndarray) -> Replay:
         level = in_units(np.maximum(level, 0.0), whole)
-        return replay_thresholds(demand, level, level + more, **world)
+        return order(level, level + more)
 
     rules = (("King", king, WIDER), ("z·σ·√L", root_of_time, WIDER))
     curves = [Curve("forestock", SETTINGS, tuple(play(ours[:, :, k]) for k in range(len(SETTINGS))))]
@@ -190,7 +196,7 @@ def prove(
         first=clock.dates(np.array([last - count + warm_up + 1]))[0],
         last=end.as_of,
         keys=keys,
-        published=replay_thresholds(demand, point, up_to, **world),
+        published=order(point, up_to),
         curves=(*curves, Curve("fixed min/max", COVERS, cover)),
         worth=worth,
         unit=unit,

@@ -1,5 +1,7 @@
 """`forestock replay` on the simulated retailer: measures, comparison and picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,3 +53,31 @@ def test_what_is_sold_later_changes_no_earlier_threshold(forestock, tmp_path):
     poisoned = prove(settings, last, lambda _: None, periods=42, every=7)
     assert poisoned.published.orders[:, :-7].tobytes() == plain.published.orders[:, :-7].tobytes()
     assert poisoned.published.lost.sum() > plain.published.lost.sum()
+
+
+@pytest.mark.walk
+def test_a_review_decides_from_its_own_evening_on(forestock, tmp_path, monkeypatch):
+    """An order of the evening of day d rests on the latest review by d, the first shelf on the one before."""
+    from serving import proof
+
+    retailer = simulate(seed=1, items=4)
+    retailer.write(tmp_path / "tables")
+    forestock("load", "tables")
+    settings = Settings(workspace=tmp_path / ".forestock", threads=1)
+    derive, play, played = proof._derive, proof.replay_thresholds, []
+
+    def dated(walk):
+        day = np.full(len(walk.demand.keys), (walk.as_of - retailer.last_day).days, dtype=float)
+        return replace(derive(walk), reorder_point=day + 100, order_up_to=day + 100)
+
+    def recorded(demand, point, up_to, *more, **world):
+        played.append((point[0] - 100, np.asarray(world["opening"])[0] - 100))
+        return play(demand, point, up_to, *more, **world)
+
+    monkeypatch.setattr(proof, "_derive", dated)
+    monkeypatch.setattr(proof, "replay_thresholds", recorded)
+    proof.prove(settings, retailer.last_day, lambda _: None, periods=42, every=7)
+    point, opening = played[-1]
+    evenings = np.arange(-41, 1)
+    assert opening == -42
+    assert point.tolist() == np.minimum(evenings // 7 * 7, -7).tolist()
