@@ -44,12 +44,13 @@ def amount(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a planner writes it.
+    """A share as a planner writes it; what is not all is not called 100%.
 
-    >>> percent(0.95), percent(0.8333)
-    ('95%', '83.3%')
+    >>> percent(0.95), percent(0.8333), percent(0.99954), percent(1.0)
+    ('95%', '83.3%', '99.95%', '100%')
     """
-    return f"{100 * share:.3g}%"
+    text = f"{100 * share:.3g}"
+    return f"{100 * min(share, 0.9999):.2f}%" if text == "100" and share < 1 else f"{text}%"
 
 
 def explain(thresholds: pd.DataFrame, period: str) -> tuple[list[str], list[str]]:
