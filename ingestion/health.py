@@ -23,6 +23,8 @@ from ingestion.slips import Finding, slips
 from ingestion.warehouse import Warehouse
 
 SHORT, YEAR = 180, 365  # days of history
+SILENT = {"day": 14, "week": 2, "month": 1}  # periods without any row of a place that need no word
+OFTEN = 0.5  # share of the other periods in which a place must have rows, or its silences are usual
 MOVING = ("demand", "stock", "lots")  # tables that go stale; orders come when they come
 CONTRADICTION = "correct the source that is wrong; until then trust neither of the figures"
 
@@ -60,6 +62,7 @@ class _Demand:
     quantities: list[pd.DataFrame] = field(default_factory=list)
     unstocked: list[pd.DataFrame] = field(default_factory=list)
     counted: list[pd.DataFrame] = field(default_factory=list)
+    places: list[pd.DataFrame] = field(default_factory=list)
 
 
 def inspect(warehouse: Warehouse, as_of: pd.Timestamp | None = None) -> DataHealth:
@@ -96,7 +99,10 @@ def inspect(warehouse: Warehouse, as_of: pd.Timestamp | None = None) -> DataHeal
     dated = {"demand": pd.concat(gathered.dates)} if gathered.dates else {}
     dated |= {"stock": _rows_by_date(stock["as_of"]), "supply_orders": _rows_by_date(orders["ordered_on"])}
     names = {name: series[name].tolist() for name in SERIES}
-    said = [*slips(dated, names, period), *_findings(health, late)]
+    told = all(holding.absent for holding in warehouse.manifest.of("demand"))
+    said = [*slips(dated, names, period), *_findings(health, late, told)]
+    if not told:
+        said += _silences(_joined(gathered.places, ["location", "period"]).drop_duplicates(), period)
     found = pd.DataFrame(said, columns=["kind", "subject", "message", "remedy"])
     return replace(health, findings=found)
 
@@ -112,6 +118,7 @@ def _gather(warehouse: Warehouse, as_of: pd.Timestamp | None, stock: pd.DataFram
         span = by_series.agg(first=("date", "min"), last=("date", "max"), periods=("period", "nunique"))
         gathered.spans.append(span.reset_index())
         gathered.dates.append(_rows_by_date(year["date"]))
+        gathered.places.append(year[["location"]].assign(period=index).drop_duplicates())
         sold = year[year["quantity"] > 0]
         gathered.quantities.append(sold[["sku", "quantity"]].drop_duplicates())
         gathered.unstocked.append(sold.loc[sold["in_stock"] == 0, [*SERIES, "date", "quantity"]])
@@ -183,9 +190,39 @@ def _tables(warehouse: Warehouse, as_of: pd.Timestamp | None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["table", "rows", "first", "last"])
 
 
-def _findings(health: DataHealth, impossible_promises: int) -> Iterator[Finding]:
+def _silences(places: pd.DataFrame, period: Period) -> Iterator[Finding]:
+    """Places without any row for long inside their life, while others had rows.
+
+    places: location and period, one row where the place has any row of demand
+    """
+    every, longest = np.unique(places["period"].to_numpy()), SILENT[period.name]
+    found = []
+    for name, at in places.groupby("location", sort=True)["period"]:
+        own = np.sort(at.to_numpy())
+        apart, others = np.diff(own), np.diff(np.searchsorted(every, own)) - 1
+        often = len(own) >= OFTEN * (own[-1] - own[0] + 2 - apart)
+        for k in np.flatnonzero((apart > longest + 1) & (others > longest) & often):
+            found.append((others[k], str(name), own[k] + 1, own[k + 1] - 1))
+    if not found:
+        return
+    _, name, first, last = max(found, key=lambda one: one[0])
+    count, (begin, end) = len({one[1] for one in found}), period.dates(np.array([first, last]))
+    message = (
+        f"{count} places have no row at all for more than {longest} {period.name}s and then rows again, "
+        f"while others have some, such as {name} from {begin:%Y-%m-%d} to {period.end(end):%Y-%m-%d}: it "
+        "counts as zero sales"
+    )
+    remedy = (
+        'say absent = "closed" in the source if they were shut, "missing" if their rows are lost, or "zero" '
+        "if nothing was sold"
+    )
+    yield "silent_places", "demand", message, remedy
+
+
+def _findings(health: DataHealth, impossible_promises: int, told: bool) -> Iterator[Finding]:
+    """told: whether it is said what an absent row of demand means."""
     if len(health.series):
-        yield from _history_findings(health)
+        yield from _history_findings(health, told)
     for row in health.freshness[health.freshness["stale"]].itertuples():
         message = f"ends on {row.last:%Y-%m-%d}, {row.behind_days} days before the newest source"
         yield "stale", str(row.source), message, "load a newer export of it"
@@ -209,7 +246,7 @@ def _findings(health: DataHealth, impossible_promises: int) -> Iterator[Finding]
         yield "promised_before_ordered", "supply_orders", message, "such promises are not used; correct them"
 
 
-def _history_findings(health: DataHealth) -> Iterator[Finding]:
+def _history_findings(health: DataHealth, told: bool) -> Iterator[Finding]:
     days, series = health.history_days, health.series
     if days < SHORT:
         message = f"{days} days of history, fewer than {SHORT}: a plain fallback model is used"
@@ -218,6 +255,6 @@ def _history_findings(health: DataHealth) -> Iterator[Finding]:
         message = f"{days} days of history, less than a year: no yearly season can be learned"
         yield "no_yearly_season", "demand", message, "load at least a year of sales"
     gaps = series[series["gaps"] > 0]
-    if len(gaps):
+    if len(gaps) and not told:
         message = f"{len(gaps)} of {len(series)} series have absent periods, {int(gaps['gaps'].sum())} in all"
         yield "gaps", "demand", message, "say what an absent row means: absent = zero, closed or missing"

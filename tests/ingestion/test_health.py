@@ -57,6 +57,43 @@ def test_gaps_and_stale_sources_are_found(tmp_path: Path) -> None:
     assert {"gaps", "stale"} <= kinds(found)
 
 
+def absent_means(tmp_path: Path, demand: pd.DataFrame, word: str | None) -> pd.DataFrame:
+    folder = tmp_path / f"{word}"
+    folder.mkdir()
+    demand.to_parquet(folder / "demand.parquet")
+    source = {"path": "demand.parquet"} | ({"absent": word} if word else {})
+    return load(folder, {"sources": {"demand": source}}, Warehouse(folder / "workspace")).health.findings
+
+
+def test_who_has_said_what_an_absent_row_means_is_not_asked_again(tmp_path: Path) -> None:
+    demand = sales(400).drop(index=[5, 6])
+    assert "gaps" in set(absent_means(tmp_path, demand, None)["kind"])
+    assert absent_means(tmp_path, demand, "zero").empty
+
+
+def test_a_place_that_was_silent_while_others_sold_is_found(tmp_path: Path) -> None:
+    open_ = pd.concat([sales(400, location=place) for place in ("x", "y", "z")], ignore_index=True)
+    day = (open_["date"] - open_["date"].min()).dt.days
+    y, z = open_["location"] == "y", open_["location"] == "z"
+    rebuilt = y & day.between(100, 114)
+    holidays, late = day.between(200, 230), z & (day < 60)
+    demand = open_[~rebuilt & ~holidays & ~late]
+    found = absent_means(tmp_path, demand, None).set_index("kind")
+    message, remedy = found.loc["silent_places", ["message", "remedy"]]
+    assert "1 places" in message
+    assert "y from 2023-04-11 to 2023-04-25" in message
+    assert 'absent = "closed"' in remedy
+    assert '"missing"' in remedy
+    for word in ("zero", "closed", "missing"):
+        assert absent_means(tmp_path, demand, word).empty
+    seldom = open_[~(z & (day % 20 > 0))]  # silent for nineteen days again and again
+    shorter = open_[~(y & day.between(100, 113))]
+    for k, usual in enumerate((seldom, shorter)):
+        place = tmp_path / str(k)
+        place.mkdir()
+        assert "silent_places" not in set(absent_means(place, usual, None)["kind"])
+
+
 def test_sales_from_an_empty_shelf_are_found(tmp_path: Path) -> None:
     demand = sales(400, in_stock=1.0)
     demand.loc[9, "in_stock"] = 0.0
