@@ -29,6 +29,10 @@ ENOUGH = 60  # errors that a bin must have before it is split from its neighbour
 # the tail that all bins have together, by half where it has this many errors beyond the level. Bins of items
 # that sell rarely, whose width from median to this level is less, in spreads, have tails of their own.
 HIGH, LEAN, NARROW = 0.8, 60.0, 0.75
+# One order in bulk is in every window that holds it, at several origins and horizons: what one series did
+# once would be the tail of a whole bin. Errors count up to ALONE times what so many series reach, one more
+# of each ten.
+SEVERAL, EACH, ALONE = 3, 10, 1.5
 STILL = 0.5  # share of what scores of a series usually move by; one that moves less is still
 MIDDLE, TOP = (int(np.searchsorted(LEVELS, level)) for level in (0.5, HIGH))
 PRIOR = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5  # where errors are few, in spreads: wide and skewed
@@ -119,27 +123,29 @@ def calibrate(
     cell = np.searchsorted(edges, prediction.sales)
     band = np.broadcast_to(np.searchsorted(BANDS, prediction.horizons), actual.shape)
     error = (actual - prediction.mean) / prediction.spread
+    whose = None if series is None else np.broadcast_to(series[:, None], actual.shape)
     shape = (len(BANDS) + 1, len(edges) + 1, len(LEVELS))
     bins = {(b, c): _enough(known, band, cell, b, c) for b in range(shape[0]) for c in range(shape[1])}
     own, pooled = np.zeros(shape), np.zeros(shape)
     shift = np.zeros(shape if len(prediction.levels) else (*shape[:2], 0))
     for place, rows in bins.items():
-        own[place] = _levels_of(error[rows])
+        own[place] = _levels_of(_reached(error, whose, rows))
     width = own[:, :, TOP] - own[:, :, MIDDLE]
     alike = width >= NARROW
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = (error - own[band, cell, TOP]) / width[band, cell]
-    tail = _levels_of(beyond[known & alike[band, cell]])
+    of_all = known & alike[band, cell]
+    tail = _levels_of(_reached(beyond, whose, of_all))
     raw = at_levels(prediction.levels, prediction.quantiles) if len(prediction.levels) else None
+    off = None if raw is None else (actual[:, :, None] - raw) / prediction.spread[:, :, None]
     for place, rows in bins.items():
         pooled[place] = own[place]
         if alike[place]:
             pooled[place] = _leaning(own[place], own[place][TOP] + tail * width[place], rows.sum())
         if rows.any() and not selected:
             pooled[place] -= _doubted(error[rows].mean())
-        if raw is not None:
-            off = (actual[rows][:, None] - raw[rows]) / prediction.spread[rows][:, None]
-            shift[place] = _shifts(off)
+        if off is not None:
+            shift[place] = _shifts(_reached(off, whose, rows))
     pooled.sort(axis=2)
     unfinished = Calibration(edges, pooled, shift, 0.0, int(known.sum()))
     correlation = _correlation(prediction, actual, series, unfinished)
@@ -152,6 +158,23 @@ def _enough(known: np.ndarray, band: np.ndarray, cell: np.ndarray, b: int, c: in
         if rows.sum() >= ENOUGH:
             return rows
     return known
+
+
+def _reached(errors: np.ndarray, whose: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """The errors (m, g, …) of some rows (m, g) bool, cut where SEVERAL series reach no longer.
+
+    whose: (m, g) number of the series; None where each is of another, so that none is in several windows
+    """
+    some = errors[rows]
+    if whose is None:
+        return some
+    order = np.argsort(whose[rows], kind="stable")
+    first = np.flatnonzero(np.diff(whose[rows][order], prepend=-1))
+    several = min(SEVERAL, 1 + len(first) // EACH)
+    if several < 2:
+        return some
+    reached = np.sort(np.maximum.reduceat(some[order], first, axis=0), axis=0)[-several]
+    return np.minimum(some, reached + (ALONE - 1) * np.abs(reached))
 
 
 def _levels_of(errors: np.ndarray) -> np.ndarray:

@@ -122,6 +122,21 @@ def test_one_wild_error_does_not_become_the_tail_of_its_bin():
     assert np.median(risen) < 0.1
 
 
+def test_a_bulk_order_of_one_series_does_not_become_the_tail_of_all():
+    """A hundred series at eight origins; windows of three origins of one hold an order in bulk."""
+    prediction, actual = poisson_sums(800, 9)
+    series = np.arange(800) // 8
+    bulk = actual.copy()
+    bulk[5:8] += 300.0 * prediction.spread[5:8]
+    calm, told, alone = (
+        calibrate(prediction, *given, selected=True).pooled[:, :, np.searchsorted(LEVELS, 0.99)]
+        for given in ((actual, series), (bulk, series), (bulk, None))
+    )
+    assert (alone - calm).max() > 10.0
+    assert (told - calm).max() < 2.0
+    assert (told >= calm - 1e-9).all()
+
+
 def test_items_that_sell_nearly_never_keep_a_tail_of_their_own():
     busy, actual = poisson_sums(2000, 7)
     rng = np.random.default_rng(8)
