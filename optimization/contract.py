@@ -13,17 +13,14 @@ TAIL = 1e-4
 MOST = 3660  # periods; a longer lead time is not planned for
 
 
-def promised_pmf(
-    days: np.ndarray, sd_days: np.ndarray, period: Period, width: int | None = None
-) -> np.ndarray:
-    """(m, width) chance of each whole number of periods, for gamma lead times rounded up.
+def promised_pmf(days: np.ndarray, sd_days: np.ndarray, period: Period) -> tuple[np.ndarray, np.ndarray]:
+    """(u, width) chance of each whole number of periods, for gamma lead times rounded up; (m,) row of each.
 
     days, sd_days: (m,) mean and standard deviation; a deviation of 0 is a certain lead time
-    width: at least this many columns; more where the spread needs them
 
-    >>> promised_pmf(np.array([14.0]), np.array([0.0]), Period("week"), 4).tolist()
-    [[0.0, 0.0, 1.0, 0.0]]
-    >>> promised_pmf(np.array([3.0]), np.array([1.0]), Period("day"), 5)[0, :5].round(3).tolist()
+    >>> [found.tolist() for found in promised_pmf(np.array([14.0] * 2), np.zeros(2), Period("week"))]
+    [[[0.0, 0.0, 1.0]], [0, 0]]
+    >>> promised_pmf(np.array([3.0]), np.array([1.0]), Period("day"))[0][0, :5].round(3).tolist()
     [0.0, 0.004, 0.149, 0.392, 0.301]
     """
     terms = np.stack([np.asarray(days, dtype=float), np.asarray(sd_days, dtype=float)], axis=1)
@@ -34,13 +31,13 @@ def promised_pmf(
     scale = np.where(certain, 1.0, days / shape)
     fixed = np.minimum(period.from_days(np.maximum(days, 0.0)), MOST)
     last = np.where(certain, fixed, period.from_days(gamma.ppf(1.0 - TAIL, shape, scale=scale)))
-    columns = int(min(max(width or 0, last.max(initial=0) + 1), MOST + 1))
+    columns = int(min(last.max(initial=0) + 1, MOST + 1))
     edges = np.arange(columns) * period.longest
     cdf = gamma.cdf(edges[None, :], shape[:, None], scale=scale[:, None])
     cdf[:, -1] = 1.0
     pmf = np.diff(cdf, axis=1, prepend=0.0)
     pmf[certain] = np.arange(columns) == fixed[certain, None]
-    return pmf[which.ravel()]
+    return pmf, which.ravel()
 
 
 def read_terms(sourcing: pd.DataFrame, default_days: float, spread: float) -> pd.DataFrame:

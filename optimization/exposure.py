@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 TINY = 1e-12  # chances that sums of chances leave behind
+BLOCK = 1_000  # cases whose intervals are made at a time
 
 
 class Intervals(NamedTuple):
@@ -64,8 +65,11 @@ def exposures(
     cases = np.stack([which, np.maximum(review, 0), share, np.where(share > 0, apart, 0)], axis=1)
     found, which = np.unique(cases.astype(np.int64), axis=0, return_inverse=True)
     width = distributions.shape[1] + 2 * int(found[:, [1, 3]].max(initial=1)) + 2
-    lead, unmet = _rows(np.ascontiguousarray(distributions, dtype=np.float64), found, width)
-    return Exposures(np.ascontiguousarray(which.ravel()), intervals(lead), intervals(unmet))
+    distributions = np.ascontiguousarray(distributions, dtype=np.float64)
+    blocks = [found[at : at + BLOCK] for at in range(0, max(len(found), 1), BLOCK)]
+    parts = [[intervals(rows) for rows in _rows(distributions, block, width)] for block in blocks]
+    lead, unmet = (_joined(kind) for kind in zip(*parts, strict=True))
+    return Exposures(np.ascontiguousarray(which.ravel()), lead, unmet)
 
 
 def intervals(rows: np.ndarray) -> Intervals:
@@ -75,12 +79,19 @@ def intervals(rows: np.ndarray) -> Intervals:
     return Intervals(offset, steps.astype(np.int64), rows[row, steps])
 
 
+def _joined(parts: tuple[Intervals, ...]) -> Intervals:
+    counts = np.concatenate([np.diff(part.offset) for part in parts])
+    offset = np.concatenate([[0], np.cumsum(counts)])
+    return Intervals(offset, *(np.concatenate(of) for of in list(zip(*parts, strict=True))[1:]))
+
+
 @njit(cache=True, nogil=True)
 def _rows(distributions: np.ndarray, cases: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """(cases, width) chances of periods beyond the review, and weights of the losses over 0, 1, … periods."""
     lead, unmet = np.zeros((len(cases), width)), np.zeros((len(cases), width))
     for c in range(len(cases)):
         pmf, share = distributions[cases[c, 0]], cases[c, 2] / 100.0
+        pmf = pmf[: np.flatnonzero(pmf)[-1] + 1]  # others may reach much further
         apart = max(cases[c, 1], 1)
         for k in range(len(pmf)):
             lead[c, k] += (1.0 - share) * pmf[k]

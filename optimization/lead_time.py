@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from ingestion.periods import Period
 from optimization.contract import promised_pmf, read_terms, spread_of
 from optimization.drift import wander, yearly_drift
 from optimization.overtaking import overtaking_share
-from optimization.pooling import MIDDLE, pool
+from optimization.pooling import MIDDLE, TINY, gather, pool
 from optimization.receipts import HALF_LIFE, observe
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,6 @@ WORDS = ["receipts of all suppliers", "receipts of the supplier", "receipts of s
 WORDS += ["receipts of supplier × lane × item"]
 LOST = 2.0  # an open order this many times older than the longest receipt is taken for lost
 MANY = 10  # receipts from which a supplier's own longest one is trusted for that
-TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,10 @@ class LeadTimes:
     def take(self, rows: np.ndarray | slice) -> "LeadTimes":
         """The same for some rows: a mask, positions or a slice."""
         keys = self.keys.iloc[np.arange(len(self.keys))[rows]].reset_index(drop=True)
-        names = ("which", "never", "lost_after", "receipts", "source", "on_time", "late_which", "overtaking")
-        return replace(self, keys=keys, **{name: getattr(self, name)[rows] for name in names})
+        names = ("never", "lost_after", "receipts", "source", "on_time", "late_which", "overtaking")
+        own = {name: getattr(self, name)[rows] for name in names}
+        used, which = np.unique(self.which[rows], return_inverse=True)
+        return replace(self, keys=keys, distributions=self.distributions[used], which=which.ravel(), **own)
 
 
 def learn_lead_times(
@@ -137,22 +139,21 @@ def learn_lead_times(
         )
     rows, never, lost_after = _without_lost(seen.rows)
     terms = read_terms(sourcing, default_days, spread_of(rows))
-    promised = promised_pmf(terms["days"].to_numpy(), terms["sd"].to_numpy(), period)
+    promised, promise = promised_pmf(terms["days"].to_numpy(), terms["sd"].to_numpy(), period)
     came = rows["periods"][rows["received"]]
     beyond = max(int(np.ceil(came.mean())), 1) if len(came) else 1
     values = rows["periods"].to_numpy()
-    pools = pool(rows, values, LEVELS, beyond=beyond, width=promised.shape[1], start=_starts(terms, promised))
+    pools = pool(rows, values, LEVELS, beyond=beyond, start=_starts(terms, promised, promise))
     level, group = pools.find(terms)
     # A supplier's own promise says more than what others deliver; a certain lead time is a
     # statement about the future that no past contradicts.
     by_promise = (terms["certain"] | (level < 0) | ((level < 1) & terms["contract"])).to_numpy(dtype=bool)
-    level[by_promise], group[by_promise] = len(LEVELS), np.flatnonzero(by_promise)
-    width = pools.pmf[0].shape[1] if pools.pmf else promised.shape[1]
-    promised = np.pad(promised, ((0, 0), (0, width - promised.shape[1])))
-    stacked = [*pools.pmf, *[promised[:0]] * (len(LEVELS) - len(pools.pmf)), promised]
+    level[by_promise], group[by_promise] = len(LEVELS), promise[by_promise]
+    counts = [*pools.events, *[np.zeros(0)] * (len(LEVELS) - len(pools.events)), np.zeros(len(promised))]
+    offset = np.concatenate([[0], np.cumsum([len(part) for part in counts])])
+    learned = [block for blocks in pools.pmf for block in blocks]
     drift = yearly_drift(rows, period.end(as_of))
-    distributions, which = _compact(stacked, level, group, drift)
-    counts = [*pools.events, *[np.zeros(0)] * (len(LEVELS) - len(pools.events)), np.zeros(len(terms))]
+    distributions, which = _compact(learned, promised, offset[level] + group, drift)
     late = rows[rows["late"].notna()].reset_index(drop=True)
     earliest = int(late["late"].min()) if len(late) else 0
     lateness, late_which = _lateness(late, earliest, terms, beyond)
@@ -164,7 +165,7 @@ def learn_lead_times(
         which=which,
         never=np.where(terms["certain"], 0.0, _of(terms["supplier"], never, 0.0)),
         lost_after=_of(terms["supplier"], lost_after, LOST * distributions.shape[1]),
-        receipts=_pick(counts, level, group),
+        receipts=np.concatenate(counts)[offset[level] + group].astype(float),
         source=np.where(by_promise, terms["word"], np.array([*WORDS, ""], dtype=object)[level]),
         on_time=_on_time(seen.rows, terms["supplier"]),
         lateness=lateness,
@@ -195,34 +196,36 @@ def _without_lost(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Serie
     return kept.assign(periods=kept["periods"].clip(lower=0).astype(int)), share, lost_after
 
 
-def _starts(terms: pd.DataFrame, promised: np.ndarray) -> pd.DataFrame:
+def _starts(terms: pd.DataFrame, promised: np.ndarray, promise: np.ndarray) -> pd.DataFrame:
     """Mean contract distribution of each supplier, that its receipts are shrunk towards."""
     told = (terms["contract"] & ~terms["certain"]).to_numpy(dtype=bool)
-    return pd.DataFrame(promised[told]).groupby(terms["supplier"].to_numpy()[told]).mean()
+    code, suppliers = pd.factorize(terms["supplier"][told])
+    share = 1.0 / np.bincount(code, minlength=1)[code]
+    shares = csr_matrix((share, (code, promise[told])), shape=(len(suppliers), len(promised)))
+    return pd.DataFrame(shares @ promised, index=suppliers)
 
 
 def _compact(
-    stacked: list[np.ndarray], level: np.ndarray, group: np.ndarray, drift: float
+    learned: list[np.ndarray], promised: np.ndarray, chosen: np.ndarray, drift: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The distributions in use, each once and without an empty tail, and the one of each row.
+    """The distributions in use, without an empty tail, and (m,) the one of each row.
 
-    All but the last part of `stacked` come from receipts, and next year's may have drifted from them.
+    learned: blocks from receipts: next year's may have drifted from them; promised: (u, width), as they are
+    chosen: (m,) rows of these, numbered through
     """
-    offset = np.concatenate([[0], np.cumsum([len(part) for part in stacked])])
-    used, which = np.unique(offset[level] + group, return_inverse=True)
-    known = np.concatenate(stacked)[used]
-    learned = used < offset[-2]
-    rows = wander(known, drift)
-    rows[~learned] = np.pad(known[~learned], ((0, 0), (0, rows.shape[1] - known.shape[1])))
-    rows, again = np.unique(rows, axis=0, return_inverse=True)
-    last = np.flatnonzero((rows > TINY).any(axis=0)).max(initial=0) + 1
-    rows = np.ascontiguousarray(rows[:, :last])
-    return rows / rows.sum(axis=1, keepdims=True), again.ravel()[which.ravel()]
-
-
-def _pick(parts: list[np.ndarray], level: np.ndarray, group: np.ndarray) -> np.ndarray:
-    offset = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-    return np.concatenate(parts)[offset[level] + group].astype(float)
+    used, which = np.unique(chosen, return_inverse=True)
+    parts, again, first, count = [], [], 0, 0
+    for block in [*learned, promised]:
+        rows = block[used[(used >= first) & (used < first + len(block))] - first]
+        rows = wander(rows, 0.0 if block is promised else drift)
+        rows, same = np.unique(rows, axis=0, return_inverse=True)
+        parts.append(rows)
+        again.append(count + same.ravel())
+        first, count = first + len(block), count + len(rows)
+    last = 1 + max(np.flatnonzero((part > TINY).any(axis=0)).max(initial=0) for part in parts)
+    out = gather(parts, np.arange(count), last)
+    out /= out.sum(axis=1, keepdims=True)
+    return out, np.concatenate(again)[which.ravel()]
 
 
 def _lateness(
@@ -232,7 +235,8 @@ def _lateness(
     values = (late["late"] - earliest).to_numpy(dtype=np.int64)
     pools = pool(late, values, LEVELS[:2], beyond=beyond, scaled=False)
     level, group = pools.find(keys)
-    return (pools.pmf[1] if pools.pmf else np.zeros((0, 1))), np.where(level == 1, group, -1)
+    known = np.concatenate(pools.pmf[1]) if pools.pmf else np.zeros((0, 1))
+    return known, np.where(level == 1, group, -1)
 
 
 def _on_time(rows: pd.DataFrame, supplier: pd.Series) -> np.ndarray:

@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 
 MIDDLE = 5.0  # observations that a parent is worth where the data cannot tell
+NEAR = 400  # values that every group has room for; only those that start further out get more
+BLOCK = 2_000  # groups whose distributions are made at a time
+TINY = 1e-9
 
 
 def tally(values: np.ndarray, weights: np.ndarray, groups: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -84,12 +87,12 @@ class Pools:
     """A tree of groups, each with its distribution: level 0 is everything, the last level the finest.
 
     names: per level, (groups, columns) frame of what each group stands for
-    pmf: per level, (groups, width) probabilities
+    pmf: per level, blocks of groups in order, each (groups of the block, its own width) probabilities
     events: per level, (groups,) observations that were not censored
     """
 
     names: list[pd.DataFrame]
-    pmf: list[np.ndarray]
+    pmf: list[list[np.ndarray]]
     events: list[np.ndarray]
 
     def find(self, keys: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +116,6 @@ def pool(
     levels: list[list[str]],
     *,
     beyond: int,
-    width: int = 0,
     start: pd.DataFrame | None = None,
     scaled: bool = True,
 ) -> Pools:
@@ -123,46 +125,82 @@ def pool(
     values: (n,) whole numbers from 0
     levels: columns that make the groups, from none to all; each extends the one before
     beyond: what is open longer than anything was seen to last is taken to end on any of so many next values
-    width: at least this many columns
     start: indexed by the first level's column, (groups, width) probabilities to shrink towards in place
-        of everything's
+        of everything's; those far beyond what was seen make only their own groups wider
     scaled: whether values count from a natural zero, so that a group's differ from its parent's by a factor
     """
     received, weight = rows["received"].to_numpy(dtype=bool), rows["weight"].to_numpy(dtype=float)
     if not received.any():
         return Pools([], [], [])
     longest = int(values.max())
-    width = max(width, longest + 1 + beyond)
+    start = pd.DataFrame() if start is None else start
+    near = max(longest + 1 + beyond, min(start.shape[1], NEAR))
+    told = start.index[start.iloc[:, near:].sum(axis=1) > TINY]
+    far = rows[levels[1][0]].isin(told).to_numpy()
     logs = np.log1p(values)
     out = Pools([], [], [])
     parent = np.zeros(len(rows), dtype=np.int64)
     for depth, columns in enumerate(levels):
         code, names = codes(rows, columns)
-        shape = (len(names), width)
-        seen = tally(values, weight * received, code, shape)
-        hidden = tally(values, weight * ~received, code, shape)
-        prior, worth = np.zeros(shape), 0.0
+        wide, above = np.zeros(len(names), dtype=bool), np.zeros(len(names), dtype=np.int64)
+        above[code], wide[code] = parent, far & (depth > 0)
+        worth, factor = 0.0, np.ones(len(names))
         if depth > 0:
-            above = np.zeros(len(names), dtype=np.int64)
-            above[code] = parent
             worth = strength(logs[received], weight[received], code[received], parent[received])
-            prior = out.pmf[-1][above]
-            if scaled:
-                own = weight * received
-                prior = stretch(
-                    prior, _factors(code, parent, above=above, logs=logs, weight=own, worth=worth)
+        if depth > 0 and scaled:
+            own = weight * received
+            factor = _factors(code, parent, above=above, logs=logs, weight=own, worth=worth)
+        # Groups of a width beside each other.
+        order = np.argsort(wide, kind="stable")
+        code, names = np.argsort(order)[code], names.iloc[order].reset_index(drop=True)
+        above, factor, wide = above[order], factor[order], wide[order]
+        row = np.argsort(code, kind="stable")
+        ends = np.searchsorted(code[row], np.arange(len(names) + 1))
+        blocks = []
+        for first, last in _blocks(wide):
+            width = max(near, start.shape[1]) if wide[first] else near
+            here, shape = row[ends[first] : ends[last]], (last - first, width)
+            seen, hidden = (
+                tally(values[here], weight[here] * kind[here], code[here] - first, shape)
+                for kind in (received, ~received)
+            )
+            prior = gather(out.pmf[-1], above[first:last], width) if depth > 0 else np.zeros(shape)
+            if depth > 0 and scaled:
+                prior = stretch(prior, factor[first:last])
+            if depth == 1:
+                name = names.iloc[first:last, 0]
+                given = name.isin(start.index).to_numpy()
+                prior[given] = gather(
+                    [start.to_numpy()], start.index.get_indexer(pd.Index(name[given])), width
                 )
-            if depth == 1 and start is not None:
-                given = names.iloc[:, 0].isin(start.index).to_numpy()
-                told = start.loc[names.iloc[:, 0][given]].to_numpy()
-                prior[given] = np.pad(told, ((0, 0), (0, width - told.shape[1])))
-        pmf = posterior(prior, worth, seen, hidden)
+            blocks.append(posterior(prior, worth, seen, hidden))
         if depth == 0:
+            pmf = blocks[0]
             pmf[0, longest + 1 : longest + 1 + beyond] += (1.0 - pmf.sum()) / beyond
         out.names.append(names)
-        out.pmf.append(pmf)
+        out.pmf.append(blocks)
         out.events.append(np.bincount(code, received, minlength=len(names)))
         parent = code
+    return out
+
+
+def _blocks(wide: np.ndarray) -> list[tuple[int, int]]:
+    """First group and the one after the last of each block; (groups,) `wide` ones come last."""
+    parts = ((0, int((~wide).sum())), (int((~wide).sum()), len(wide)))
+    return [(at, min(at + BLOCK, last)) for first, last in parts for at in range(first, last, BLOCK)]
+
+
+def gather(blocks: list[np.ndarray], wanted: np.ndarray, width: int) -> np.ndarray:
+    """(k, width) rows of `blocks`, numbered through, cut or filled up with zeros.
+
+    >>> gather([np.array([[0.5, 0.5]]), np.array([[0.0, 0.0, 1.0]])], np.array([1, 0]), 2).tolist()
+    [[0.0, 0.0], [0.5, 0.5]]
+    """
+    out, first = np.zeros((len(wanted), width)), 0
+    for block in blocks:
+        here, kept = (wanted >= first) & (wanted < first + len(block)), min(width, block.shape[1])
+        out[here, :kept] = block[wanted[here] - first, :kept]
+        first += len(block)
     return out
 
 

@@ -2,6 +2,7 @@
 
 import runpy
 import tomllib
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -346,6 +347,27 @@ def test_wandering_keeps_the_middle_and_spreads_the_logarithm(drift):
     assert mean[1] == pytest.approx(mean[0], abs=1e-3)
     variance = [(logs[0] - mean[0]) ** 2 @ pmf[0], (logs[1] - mean[1]) ** 2 @ moved]
     assert variance[1] - variance[0] == pytest.approx(drift**2, abs=1e-3)
+
+
+def test_one_contract_of_years_makes_no_other_item_wide():
+    """2,000 items with receipts of their own, of 20 suppliers: memory for their rows once, not many times."""
+    items = [{"sku": f"i{k}", "supplier": f"s{k % 20}"} for k in range(2_000)]
+    took = np.random.default_rng(2).integers(3, 30, (3, len(items)))
+    orders = table(*(order(int(took[k, i]), **item) for k in range(3) for i, item in enumerate(items)))
+    sourcing = pd.DataFrame([KEY | item for item in items])
+    usual = learn(orders, sourcing)
+    for name in ("s7", "new"):  # with the other items of a supplier, and with none
+        far = {"supplier": name, "lead_time_days": 1000.0, "lead_time_sd_days": 300.0}
+        wide = pd.concat([sourcing, pd.DataFrame([KEY | {"sku": "far"} | far])], ignore_index=True)
+        tracemalloc.start()
+        found = learn(orders, wide)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found.mean[-1] == pytest.approx(1000.5, abs=1) or name == "s7"
+        assert peak < 3 * found.distributions.nbytes
+        others = (sourcing["supplier"] != name).to_numpy()
+        width, kept = usual.distributions.shape[1], np.flatnonzero(others)
+        assert_allclose(found.pmf[kept, :width], usual.pmf[kept], atol=1e-9)
 
 
 def test_the_loader_gives_the_same_lead_times(shared_data, tmp_path):
