@@ -98,6 +98,16 @@ def test_uncertain_lead_times_are_played_as_orders_come(
     assert played["reorder_point"] <= formula["reorder_point"]
 
 
+@pytest.mark.parametrize(("target", "fewest"), [(0.9, 2), (0.98, 3)])
+def test_without_lead_time_a_slow_item_needs_as_much_as_if_demand_waited(
+    usual_demand, lead_time_of, target, fewest
+):
+    """A tenth of a unit a day, ordered overnight: one unit serves .78 of it, two .94, three .985."""
+    demand = usual_demand(np.array([0.1]), 60, lambda m: nbinom(2 * m, 2 / 3))
+    played, formula = levels(demand, lead_time_of({0: 1.0}), aims(target=target))
+    assert played["reorder_point"] == formula["reorder_point"] == fewest
+
+
 def test_only_lost_fill_rates_are_played(usual_demand, lead_time_of):
     """Not where demand waits, for another measure, with a cost of ordering or beyond the forecast."""
     demand, lead_times, told, supply = (
