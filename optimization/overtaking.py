@@ -19,8 +19,8 @@ def overtaking_share(rows: pd.DataFrame) -> pd.Series:
     An order that is still open when one placed later is there has been overtaken. Suppliers whose orders are
     so far apart that none could be overtaken have 0: nothing depends on it there.
     """
-    lines = rows.sort_values([*SERIES, "ordered_on", "received"], kind="stable")
-    # Of several receipts of one order the last one counts: until then it is under way.
+    # Of several receipts of one order the last counts, an open rest after all: until then it is under way.
+    lines = rows.sort_values([*SERIES, "ordered_on", "received_on"], kind="stable", na_position="last")
     lines = lines.drop_duplicates([*SERIES, "ordered_on"], keep="last")
     came = lines["received_on"].where(lines["received"], pd.Timestamp.max)
     apart = lines.groupby(SERIES, sort=False)["ordered_on"].diff(-1).abs().dt.days

@@ -146,6 +146,24 @@ def test_an_order_still_open_when_a_later_one_is_there_is_overtaken(orders):
     )
 
 
+def test_an_order_is_under_way_until_the_last_of_it_is_there(orders):
+    """Half comes the next day: the other half says whether later orders overtook it, here or not yet."""
+    late = orders(waits=False).assign(quantity=2.0)
+    halves = late.assign(received_quantity=1.0)
+    early = halves.assign(received_on=late["ordered_on"] + pd.Timedelta(days=1))
+    as_of = "2024-12-20"  # some of the last orders are still open
+    whole = share(late.assign(received_quantity=2.0), as_of)
+    for parts in ([early, halves], [halves, early]):
+        assert share(pd.concat(parts, ignore_index=True), as_of) == pytest.approx(whole, abs=1e-12)
+    # One of which half is there and half is not is overtaken as one of which nothing is there.
+    open_still = late[late["ordered_on"] <= as_of].assign(received_on=pd.NaT, received_quantity=np.nan)
+    begun = open_still.assign(received_on=late["ordered_on"] + pd.Timedelta(days=1), received_quantity=1.0)
+    one = late.index == 100
+    kept = late.assign(received_quantity=2.0)[~one]
+    known = [pd.concat([kept, part[part.index == 100]]) for part in (open_still, begun)]
+    assert share(known[0], "2024-11-15") == share(known[1], "2024-11-15") > share(kept, "2024-11-15")
+
+
 def test_orders_far_apart_say_nothing(orders):
     rare = orders(waits=False).iloc[::10]
     assert share(rare) == 0.0
