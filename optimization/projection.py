@@ -227,7 +227,7 @@ def follow_paths(
     supply: steps (J, count), 0-based, at whose start each order comes (H or more: not within sight);
         its quantity (J,); the step at which an order that goes out as soon as it can comes (count,); and the
         units that expire on the shelf at the start of each step (H, count)
-    shelf: units available now; whether unmet demand waits
+    shelf: units available now, below 0 what is owed; whether unmet demand waits
     Within a period what arrives is there first. A shelf is out when demand asks for more than there is.
     """
     steps, quantity, fresh, gone = supply
@@ -243,7 +243,8 @@ def follow_paths(
     for h in range(horizon):
         first, hand, lost, early, early_lost = 0.0, 0.0, 0.0, 0.0, 0.0
         for s in range(count):
-            left = net[s] + coming[h, s] - asked[h, s]
+            there = net[s] + coming[h, s]
+            left = there - asked[h, s]
             out_now, before = 1.0 if left < -1e-6 else 0.0, 1.0 if h < fresh[s] else 0.0
             passes, short = weights[s] * out_now * fine[s], weights[s] * out_now * min(asked[h, s], -left)
             first += passes
@@ -252,7 +253,8 @@ def follow_paths(
             early_lost += before * short
             fine[s] = min(fine[s], 1.0 - out_now)
             hand += weights[s] * max(left, 0.0)
-            net[s] = left if shelf[1] else max(left, 0.0)
+            # Even where unmet demand is lost, what was promised before is owed until it is there.
+            net[s] = left if shelf[1] else max(left, min(there, 0.0))
         out[0, h], out[1, h], out[2, h], out[3, h], out[4, h] = first, hand, lost, early, early_lost
     for h in range(1, horizon):
         for k in (0, 2, 3, 4):

@@ -97,9 +97,11 @@ def without_action(
     net = available.astype(float)
     left, short_at = np.full(wanted.shape, np.nan), np.zeros(len(net), dtype=np.int64)
     for step in range(steps):
-        net = net + inbound[:, step] - wanted[:, step]
+        there = net + inbound[:, step]
+        net = there - wanted[:, step]
         short_at = np.where((short_at == 0) & (net < -TINY), step + 1, short_at)
-        net = np.where(backorder, net, np.maximum(net, 0.0))
+        # What was promised before is owed until it is there, also where unmet demand is lost.
+        net = np.where(backorder, net, np.maximum(net, np.minimum(there, 0.0)))
         left[:, step] = np.maximum(net, 0.0)
     known = np.cumprod(~np.isnan(wanted), axis=1).sum(axis=1)
     return Untouched(short_at, left, np.where(np.isnan(available), 0, known))

@@ -125,6 +125,15 @@ def test_backorders_wait_and_lost_sales_do_not():
     assert lost[4].tolist() == [0, 2, 2, 2]  # an order placed today is there on day 3
 
 
+def test_what_was_promised_is_owed_until_it_is_there_also_where_demand_is_lost():
+    """Five more promised than there are, 2 a day lost meanwhile: of 20 on day 3, 5 are gone at once."""
+    asked, out = np.full((5, 1), 2.0), np.empty((5, 5))
+    supply = (np.array([[2]]), np.array([20.0]), np.array([5]), np.zeros((5, 1)))
+    follow_paths(asked, np.ones(1), supply, (-5.0, False), out)
+    assert out[1].tolist() == [0, 0, 13, 11, 9]
+    assert out[2].tolist() == [2, 4, 4, 4, 4]
+
+
 def test_latest_order_leaves_room_for_the_lead_time():
     """Out for sure by the end of day 6: with lead time 2 an order at the start of day 4 is there on day 6."""
     stockout = np.array([[0.0] * 5 + [1.0] * 5], dtype=np.float32)

@@ -277,6 +277,13 @@ def test_a_verdict_with_a_reason_overrules_the_whole_chain():
     assert found["reason"].tolist() == ["the count was wrong"] * 2
 
 
+def test_what_was_promised_is_owed_until_it_is_there_also_where_demand_is_lost():
+    """Five more promised than there are, 2 a day lost meanwhile: of 20 on day 3, 5 are gone at once."""
+    found = without_action(np.array([-5.0]), np.full((1, 5), 2.0), np.array([[0, 0, 20.0, 0, 0]]))
+    assert found.left[0].tolist() == [0, 0, 13, 11, 9]
+    assert found.short_at[0] == 1
+
+
 def test_the_replay_agrees_with_a_plain_loop():
     rng = np.random.default_rng(3)
     for backorder in (False, True):
