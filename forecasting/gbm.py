@@ -105,7 +105,9 @@ class Gbm:
         grid = knots(horizon)
         grid = grid[grid <= max(origin // 2, 1)]
         series, at = training_pairs(panel, min(self.pairs, 2_000_000 // int(grid[-1])), rng)
-        step = self._fit_steps(panel, (series, at), int(grid[-1]), rng) if self.base == "steps" else None
+        step = None
+        if self.base == "steps":
+            step = self._fit_steps(panel, (series, at), int(grid[-1]), rng, seed)
         rows = build_rows(panel, series, at, grid, covariates)
         path = path_of(step, panel, (series, at), rows, covariates)
         paths = path, rows.course if step is None else path
@@ -155,7 +157,12 @@ class Gbm:
         return lightgbm.train(self._common(len(target), begun.seed) | more, data, trees)
 
     def _fit_steps(
-        self, panel: Panel, pairs: tuple[np.ndarray, np.ndarray], horizon: int, rng: np.random.Generator
+        self,
+        panel: Panel,
+        pairs: tuple[np.ndarray, np.ndarray],
+        horizon: int,
+        rng: np.random.Generator,
+        seed: int,
     ) -> lightgbm.Booster:
         """Demand of a single period as a multiple of its structural expectation."""
         covariates, way = covariates_for(panel), STEP_FITS[panel.period.name]
@@ -186,7 +193,7 @@ class Gbm:
             "monotone_constraints": [STEP_SIGNS.get(name, 0) for name in names],
         }
         data = _dataset(np.concatenate(tables), target, np.concatenate(worths), names)
-        return lightgbm.train(self._common(len(target), 0) | more, data, int(way.trees * self.trees))
+        return lightgbm.train(self._common(len(target), seed) | more, data, int(way.trees * self.trees))
 
     def _common(self, rows: int, seed: int) -> dict[str, Any]:
         return {
