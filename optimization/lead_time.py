@@ -17,7 +17,7 @@ from optimization.contract import promised_pmf, read_terms, spread_of
 from optimization.drift import wander, yearly_drift
 from optimization.overtaking import overtaking_share
 from optimization.pooling import MIDDLE, TINY, gather, pool
-from optimization.receipts import HALF_LIFE, observe
+from optimization.receipts import HALF_LIFE, observe, whole_periods
 
 log = logging.getLogger(__name__)
 LEVELS = [[], ["supplier"], ["supplier", "location"], ["supplier", "location", "sku"]]
@@ -137,7 +137,7 @@ def learn_lead_times(
             sum(seen.set_aside.values()),
             ", ".join(f"{reason} ({count})" for reason, count in seen.set_aside.items()),
         )
-    rows, never, lost_after = _without_lost(seen.rows)
+    rows, never, lost_after = _without_lost(seen.rows, period, as_of)
     terms = read_terms(sourcing, default_days, spread_of(rows))
     promised, promise = promised_pmf(terms["days"].to_numpy(), terms["sd"].to_numpy(), period)
     came = rows["periods"][rows["received"]]
@@ -181,16 +181,24 @@ def _of(supplier: pd.Series, values: pd.Series, otherwise: float) -> np.ndarray:
     return supplier.map(values).astype(float).fillna(otherwise).to_numpy()
 
 
-def _without_lost(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
-    """Orders that may still come or came; share never delivered and age of a lost order by supplier."""
+def _without_lost(
+    rows: pd.DataFrame, period: Period, as_of: pd.Timestamp
+) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    """Orders that may still come or came; share never delivered and age of a lost order by supplier.
+
+    The share is that of orders placed long enough ago to be lost by now, whether or not they came.
+    """
     came = rows[rows["received"]]
     by_supplier = came.groupby("supplier")["periods"].agg(["max", "count"])
     longest = by_supplier["max"].where(by_supplier["count"] >= MANY, came["periods"].max())
     suppliers = pd.Index(rows["supplier"].unique())
     lost_after = LOST * longest.reindex(suppliers).fillna(came["periods"].max()) + 1.0
     due = ~(rows["late"] < 0)
-    lost = ~rows["received"] & due & (rows["periods"] > rows["supplier"].map(lost_after).astype(float))
-    weight = rows["weight"].groupby(rows["supplier"]).sum()
+    tomorrow = pd.Series(period.end(as_of) + pd.Timedelta(days=1), index=rows.index)
+    age = whole_periods(rows["ordered_on"], tomorrow, period) - 1
+    told = (rows["received"] | due) & (age > rows["supplier"].map(lost_after).astype(float))
+    lost = ~rows["received"] & told
+    weight = (rows["weight"] * told).groupby(rows["supplier"]).sum()
     share = (rows["weight"] * lost).groupby(rows["supplier"]).sum() / (weight + MIDDLE)
     kept = rows[~lost].reset_index(drop=True)
     return kept.assign(periods=kept["periods"].clip(lower=0).astype(int)), share, lost_after

@@ -173,6 +173,17 @@ def test_an_order_that_never_came_is_lost_not_late():
     assert found.residual(np.array([-1]))[0, -1] == pytest.approx(25 / 26)
 
 
+@pytest.mark.parametrize("longest", [12, 60])
+def test_orders_too_young_to_be_lost_do_not_speak_against_it(longest):
+    """An order a day for two years, every fifth of which never comes, whatever the others take."""
+    days = [longest - k % 7 for k in range(730)]
+    orders = [
+        order(days[k], ago=k, still_open=k % 5 == 0 or days[k] > k, promised_on=pd.NaT) for k in range(730)
+    ]
+    found = learn(table(*orders), half_life_days=180.0)
+    assert found.never[0] == pytest.approx(0.2, abs=0.01)
+
+
 def test_the_promise_is_scored():
     late = [order(10, promised_on=AS_OF - pd.Timedelta(days=95)) for _ in range(3)]
     punctual = [order(10, promised_on=AS_OF - pd.Timedelta(days=90)) for _ in range(9)]
