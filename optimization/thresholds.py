@@ -57,9 +57,12 @@ def derive_thresholds(
     whole = supply["whole"].to_numpy(dtype=bool)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
     over = protection_demand(demand, lead_times, review, _least(supply) - whole)
-    mean, sd = over.moments()
-    pace = mean / np.maximum(lead_times.mean + review, 1.0)
+    pace = over.moments()[0] / np.maximum(lead_times.mean + review, 1.0)
     cycle = cycle_quantity(supply, targets, pace)
+    rare = _rare(demand, supply, targets, cycle)
+    if rare.any():  # what is worth ordering at once makes orders as rare as lots do
+        over = protection_demand(demand, lead_times, review, np.where(rare, cycle, _least(supply)) - whole)
+    mean, sd = over.moments()
     exact = reorder_levels(over, targets, cycle - whole)
     fill = (targets["measure"] == "fill_rate").to_numpy()
     point = np.where(fill, round_up(exact, whole), in_units(exact, whole))
@@ -128,6 +131,19 @@ def cycle_quantity(supply: pd.DataFrame, targets: pd.DataFrame, pace: np.ndarray
         given = targets["cycle_quantity"].to_numpy(dtype=float)
         economic = np.where(np.isnan(given), economic, given)
     return np.maximum(least, round_up(economic, whole))
+
+
+def _rare(
+    demand: CumulativeDemand, supply: pd.DataFrame, targets: pd.DataFrame, cycle: np.ndarray
+) -> np.ndarray:
+    """(n,) whether a cost of ordering makes orders rarer than lots do.
+
+    Not where a shelf life may cut the order, nor for cost: that target was weighed with orders as lots make
+    them (`cost_levels`).
+    """
+    lasting = shelf_periods(supply, demand.period.days) < 0
+    lot = np.maximum(_least(supply), supply["whole"].to_numpy(dtype=float))
+    return lasting & (targets["measure"] != "cost").to_numpy() & (cycle > lot)
 
 
 def _least(supply: pd.DataFrame) -> np.ndarray:

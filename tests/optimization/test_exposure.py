@@ -13,6 +13,7 @@ from optimization.overtaking import overtaking_share
 from optimization.protection import protection_demand
 from optimization.receipts import observe
 from optimization.replay import replay_thresholds, sample_lead_times
+from optimization.thresholds import derive_thresholds
 
 HUMPS = {4: 0.8, 14: 0.2}
 
@@ -69,6 +70,31 @@ def test_lots_make_orders_rare_and_those_overtake_less(discrete_demand, known_le
 
     assert served(lot - 1) == pytest.approx(0.9, abs=0.02)
     assert served(0.0) < 0.87
+
+
+@pytest.mark.parametrize("order_cost", [0.1, 2.0])
+def test_a_cost_of_ordering_makes_orders_rare_as_lots_do(discrete_demand, known_lead_times, order_cost):
+    """A quantity of 8 or 35 units, 3 a day: levels of daily orders would give .92 and .80 for .95."""
+    pmf = np.zeros(15)
+    pmf[list(HUMPS)] = list(HUMPS.values())
+    demand = discrete_demand([poisson(3.0 * h) for h in range(1, 41)])
+    supply = {"sku": "item 0000", "location": "shop", "supplier": "maker", "review_periods": 1, "moq": 0.0}
+    supply |= {"lot_size": 0.0, "order_cost": order_cost, "whole": True, "shelf_life_days": np.nan}
+    supply |= {"order_weekdays": pd.NA}
+    target = {"measure": "cycle_service", "target": 0.95, "holding_cost": 0.01, "unmet": "backorder"}
+    target |= {"overstock_factor": 1.2}
+    row = derive_thresholds(
+        demand,
+        pd.DataFrame([supply]),
+        known_lead_times(pmf, overtaking=1.0),
+        pd.DataFrame([target]),
+    ).iloc[0]
+    rng = np.random.default_rng(8)
+    wanted = rng.poisson(3.0, (400, 900)).astype(float)
+    took = sample_lead_times(np.tile(pmf, (400, 1)), 900, rng)
+    point, up_to = row["reorder_point"], row["order_up_to"]
+    played = replay_thresholds(wanted, point, up_to, took, backorder=True, warm_up=100)
+    assert played.measures()["cycle_service"] == pytest.approx(0.95, abs=0.015)
 
 
 def test_orders_as_far_apart_as_the_longest_lead_time_are_not_overtaken():
