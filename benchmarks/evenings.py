@@ -226,7 +226,13 @@ def _evening(warehouse: Warehouse, model: DemandModel, date: pd.Timestamp) -> Da
     targets = set_targets(supply, tables["policies"], warehouse.period)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
     over = protection_demand(demand, lead_times, review)
-    fills = np.stack([over.fill_level(np.full(len(review), target)) for target in FILLS], axis=1)
+    fills = np.stack(
+        [
+            over.fill_level(np.full(len(review), target), supply["whole"].to_numpy(dtype=float))
+            for target in FILLS
+        ],
+        axis=1,
+    )
     mean, sd = past_demand(panel.quantity, panel.observed, PAST)
     facts = Facts(*(x[:, None] for x in (mean, sd, lead_times.mean + review, lead_times.sd)))
     thresholds = derive_thresholds(demand, supply, lead_times, targets)

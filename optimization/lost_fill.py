@@ -48,7 +48,7 @@ def settle_fill_rates(
         shortage=np.ones(len(chosen)),
     )
     width = world.least - world.whole
-    formula = reorder_levels(protection_demand(part, lead, world.review, width), told, width)
+    formula = reorder_levels(protection_demand(part, lead, world.review, width), told, width, world.whole)
     # As for the formula, an order that never comes is none.
     fresh = arrivals_of(part.keys, lead, None, demand.horizon)._replace(never=np.zeros(len(chosen)))
     aims = round_up(formula, world.whole), told["target"].to_numpy(dtype=float), lead.overtaking

@@ -76,17 +76,20 @@ def lot_level(over: ProtectionDemand, quantity: np.ndarray, share: np.ndarray) -
     return _lowest(short, high)
 
 
-def fill_lot_level(over: ProtectionDemand, width: np.ndarray, target: np.ndarray) -> np.ndarray:
+def fill_lot_level(
+    over: ProtectionDemand, width: np.ndarray, target: np.ndarray, unit: np.ndarray
+) -> np.ndarray:
     """(n,) lowest reorder point r with the fill rate `target`, positions after a review in r … r + width.
 
     The fill rate of a review at y is 1 - [n(y; L+R) - n(y; L)] / E[demand over R], as in
     ProtectionDemand.fill_level; a lot lifts most reviews above r, so that r may be lower.
     """
-    lead, most = over.lead_only(), over.fill_level(target)
-    allowed = (1.0 - target) * np.maximum(over.moments()[0] - lead.moments()[0], 0.0)
+    lead, most = over.lead_only(), over.fill_level(target, unit)
+    asked = np.maximum(over.moments()[0] - lead.moments()[0], 0.0)
+    allowed = (1.0 - target) * asked
 
     def lost(level: np.ndarray) -> np.ndarray:
-        return over.shortage(level) - lead.shortage(level)
+        return np.maximum(over.shortage(level) - lead.shortage(level), asked * (1.0 - lead.cdf(level - unit)))
 
     return _lowest(lambda level: _mean_over(lost, level, width, COARSE) > allowed, most)
 

@@ -54,12 +54,18 @@ class ProtectionDemand:
         """Mean (from the forecast mean) and standard deviation (from its quantiles), (n,) units each."""
         return _moments(self.sums, self.lead, self.which, self.review)
 
-    def fill_level(self, target: np.ndarray) -> np.ndarray:
+    def fill_level(self, target: np.ndarray, unit: np.ndarray | float = 0.0) -> np.ndarray:
         """(n,) units: order-up-to level with the fill rate `target`, (n,) in (0, 1).
 
         1 - [n(S; L+R) - n(S; L)] / E[demand over R], demand met late counts as unmet (Snyder & Shen 4.3.4).
+        What is asked for once S is used up is unmet, so S is more than what the lead time alone asks for with
+        chance `target`. Of slow items that is all that is known: whole quantiles of L and of L + R are alike.
+        unit: (n,) 1 where units are whole, so that S is one more
         """
-        return _fill_levels(self.sums, self.unmet, self.which, np.asarray(target, dtype=float))
+        asked = np.asarray(target, dtype=float)
+        least = self.lead_only().quantile(asked[:, None])[:, 0]
+        least = np.where(least > 0, least + unit, 0.0)
+        return np.maximum(_fill_levels(self.sums, self.unmet, self.which, asked), least)
 
     def certain(self) -> np.ndarray:
         """(n,) whether the lead time has only one value."""

@@ -63,7 +63,7 @@ def derive_thresholds(
     if rare.any():  # what is worth ordering at once makes orders as rare as lots do
         over = protection_demand(demand, lead_times, review, np.where(rare, cycle, _least(supply)) - whole)
     mean, sd = over.moments()
-    exact = reorder_levels(over, targets, cycle - whole)
+    exact = reorder_levels(over, targets, cycle - whole, whole)
     fill = (targets["measure"] == "fill_rate").to_numpy()
     point = np.where(fill, round_up(exact, whole), in_units(exact, whole))
     free, cycle = cycle, _fresh(over, supply, cycle, point, demand.period.days)
@@ -96,21 +96,24 @@ def derive_thresholds(
     return out[COLUMNS]
 
 
-def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame, width: np.ndarray) -> np.ndarray:
+def reorder_levels(
+    over: ProtectionDemand, targets: pd.DataFrame, width: np.ndarray, whole: np.ndarray
+) -> np.ndarray:
     """(n,) units, not rounded: level over the protection interval that meets each row's target.
 
     cycle_service, cost: the quantile at the target; fill_rate: the level of that fill rate where the position
     after a review lies anywhere between it and `width`, (n,) units, above, times targets["level_share"]
     where sales are lost (`lost_fill`)
+    whole: (n,) whether units are whole
     """
     target = targets["target"].to_numpy(dtype=float)
     level = over.quantile(target[:, None])[:, 0]
     fill = (targets["measure"] == "fill_rate").to_numpy()
     single, lots = fill & (width <= 0), fill & (width > 0)
     if single.any():
-        level[single] = over.take(single).fill_level(target[single])
+        level[single] = over.take(single).fill_level(target[single], whole[single])
     if lots.any():
-        level[lots] = fill_lot_level(over.take(lots), width[lots], target[lots])
+        level[lots] = fill_lot_level(over.take(lots), width[lots], target[lots], whole[lots])
     return level * targets["level_share"].to_numpy() if "level_share" in targets else level
 
 

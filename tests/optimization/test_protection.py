@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 from scipy.stats import gamma, nbinom, norm, poisson, rv_discrete
 
 from optimization.king import king_safety_stock
-from optimization.lot_sizing import lot_level
+from optimization.lot_sizing import fill_lot_level, lot_level
 from optimization.protection import protection_demand
 
 
@@ -85,6 +85,25 @@ def test_periodic_review_reaches_the_textbook_service(discrete_demand, lead_time
     lost = protection.shortage(level) - protection.lead_only().shortage(level)
     assert round(1 - lost.item() / 4, 6) == 0.903163
     assert_allclose(protection.fill_level(np.array([0.903163])), 15, atol=1e-4)
+
+
+@pytest.mark.parametrize("target", [0.9, 0.95, 0.98])
+@pytest.mark.parametrize("lot", [1, 6])
+def test_slow_items_reach_their_fill_rate_though_quantiles_do_not_tell_days_apart(
+    usual_demand, lead_time_of, target, lot
+):
+    """Of .03 to .2 a day ten days and eleven have the same whole quantiles, as if nobody came on a day."""
+    means, many = np.array([0.03, 0.1, 0.2]), np.arange(200)
+    demand = usual_demand(means, 12, lambda mean: nbinom(3 * mean, 0.75))
+    protection = over(demand, lead_time_of({10: 1.0}, 3), review=1)
+    asked, unit = np.full(3, target), np.ones(3)
+    found = protection.fill_level(asked, unit)
+    if lot > 1:
+        found = fill_lot_level(protection, np.full(3, lot - 1.0), asked, unit)
+    for mean, level in zip(means, np.ceil(found - 1e-4), strict=True):
+        later, lead = (nbinom(3 * mean * h, 0.75).pmf(many) for h in (11, 10))
+        short = np.maximum(many - level - np.arange(lot)[:, None], 0.0)
+        assert 1 - (short @ later - short @ lead).mean() / mean > target - 0.015
 
 
 def test_mixture_against_enumeration(discrete_demand, lead_time_of):
