@@ -30,9 +30,9 @@ ENOUGH = 60  # errors that a bin must have before it is split from its neighbour
 # that sell rarely, whose width from median to this level is less, in spreads, have tails of their own.
 HIGH, LEAN, NARROW = 0.8, 60.0, 0.75
 # One order in bulk is in every window that holds it, at several origins and horizons: what one series did
-# once would be the tail of a whole bin. Errors count up to ALONE times what so many series reach, one more
-# of each ten.
-SEVERAL, EACH, ALONE = 3, 10, 1.5
+# once would be the tail of a whole bin. Errors about the mean count up to ALONE times what so many series
+# reach, one more of each ten; those of raw quantiles, which know an item's own peaks, up to WILD times.
+SEVERAL, EACH, ALONE, WILD = 3, 10, 1.5, 10.0
 STILL = 0.5  # share of what scores of a series usually move by; one that moves less is still
 MIDDLE, TOP = (int(np.searchsorted(LEVELS, level)) for level in (0.5, HIGH))
 PRIOR = np.expm1(0.6 * ndtri(LEVELS) - 0.18) * 1.5  # where errors are few, in spreads: wide and skewed
@@ -145,7 +145,7 @@ def calibrate(
         if rows.any() and not selected:
             pooled[place] -= _doubted(error[rows].mean())
         if off is not None:
-            shift[place] = _shifts(_reached(off, whose, rows))
+            shift[place] = _shifts(_reached(off, whose, rows, WILD))
     pooled.sort(axis=2)
     unfinished = Calibration(edges, pooled, shift, 0.0, int(known.sum()))
     correlation = _correlation(prediction, actual, series, unfinished)
@@ -160,8 +160,10 @@ def _enough(known: np.ndarray, band: np.ndarray, cell: np.ndarray, b: int, c: in
     return known
 
 
-def _reached(errors: np.ndarray, whose: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
-    """The errors (m, g, …) of some rows (m, g) bool, cut where SEVERAL series reach no longer.
+def _reached(
+    errors: np.ndarray, whose: np.ndarray | None, rows: np.ndarray, most: float = ALONE
+) -> np.ndarray:
+    """The errors (m, g, …) of some rows (m, g) bool, cut at `most` times what SEVERAL series reach.
 
     whose: (m, g) number of the series; None where each is of another, so that none is in several windows
     """
@@ -174,7 +176,7 @@ def _reached(errors: np.ndarray, whose: np.ndarray | None, rows: np.ndarray) -> 
     if several < 2:
         return some
     reached = np.sort(np.maximum.reduceat(some[order], first, axis=0), axis=0)[-several]
-    return np.minimum(some, reached + (ALONE - 1) * np.abs(reached))
+    return np.minimum(some, reached + (most - 1) * np.abs(reached))
 
 
 def _levels_of(errors: np.ndarray) -> np.ndarray:
