@@ -169,11 +169,11 @@ def _spread(learned: np.ndarray, summary: Summary, horizons: np.ndarray) -> np.n
     The learned one knows the window, the own one what the sample never showed; each tames the other. Where a
     model expects next to nothing it learns next to no error, and the first sale would be an error of hundreds
     of spreads: nobody foretells in which periods a rare item sells, so that sales of its size at its rate
-    are the least, by half of their variance and as far as its own deviation goes.
+    are the least, as far as its own deviation goes.
     """
     steps = np.sqrt(horizons)[None, :]
     own = summary.sd[:, None] * steps
-    least = np.sqrt(0.5 * summary.rate * np.maximum(summary.size - summary.rate, 0.0))[:, None] * steps
+    least = np.sqrt(summary.rate * np.maximum(summary.size - summary.rate, 0.0))[:, None] * steps
     both = np.sqrt(np.maximum(learned, 1e-9) * np.maximum(own, 1e-9))
     return np.maximum(np.maximum(both, np.minimum(least, own)), 1e-9)
 
