@@ -166,16 +166,10 @@ def read_gbm(folder: Path, parts: dict[str, Any]) -> FittedGbm:
 def _spread(learned: np.ndarray, summary: Summary, horizons: np.ndarray) -> np.ndarray:
     """Geometric mean of the learned absolute error and the series' own deviation.
 
-    The learned one knows the window, the own one what the sample never showed; each tames the other. Where a
-    model expects next to nothing it learns next to no error, and the first sale would be an error of hundreds
-    of spreads: nobody foretells in which periods a rare item sells, so that sales of its size at its rate
-    are the least, as far as its own deviation goes.
+    The learned one knows the window, the own one what the sample never showed; each tames the other.
     """
-    steps = np.sqrt(horizons)[None, :]
-    own = summary.sd[:, None] * steps
-    least = np.sqrt(summary.rate * np.maximum(summary.size - summary.rate, 0.0))[:, None] * steps
-    both = np.sqrt(np.maximum(learned, 1e-9) * np.maximum(own, 1e-9))
-    return np.maximum(np.maximum(both, np.minimum(least, own)), 1e-9)
+    own = summary.sd[:, None] * np.sqrt(horizons)[None, :]
+    return np.maximum(np.sqrt(np.maximum(learned, 1e-9) * np.maximum(own, 1e-9)), 1e-9)
 
 
 def mean_said(booster: lightgbm.Booster, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
