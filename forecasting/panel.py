@@ -30,10 +30,11 @@ class Panel:
 
     keys: (n,) frame of sku and location, sorted
     period, as_of: the clock and the last complete period
-    quantity: (n, T) float32 units; NaN where demand was not observed: no row, empty shelf, not yet sold
+    quantity: (n, T) float32 units; NaN where demand was not observed: no row, empty shelf, not yet sold, shut
+        for long
     sold: (n, T) float32 units as recorded, a lower bound where the shelf was empty; NaN without a row
     in_stock: (n, T) float32 share of the period on the shelf
-    closed: (n, T) bool, no row because the place was shut; quantity is 0 there
+    closed: (n, T) bool, no row because the place was shut; sold is 0 there
     promotion: (n, T) float32 depth or flag, as it happened
     plan: (n, T + H) float32 promotion as planned
     known: (n, T + H) int16 number of the period at whose end the plan was known; -1 always

@@ -108,12 +108,13 @@ def stock_over_time(
 
 def _wanted(panel: Panel, count: int) -> np.ndarray:
     """(n, count) units asked for; where that is hidden, what was sold or what was usual, whichever is
-    more.
+    more; of a place that was shut nothing.
     """
     quantity, seen = panel.quantity.astype(float), panel.observed
-    usual, _ = past_demand(quantity, seen, PAST[panel.period.name])
+    mean, _ = past_demand(quantity, seen, PAST[panel.period.name])
+    usual = np.where(panel.closed[:, -count:], 0.0, mean[:, None])
     sold = np.nan_to_num(panel.sold[:, -count:].astype(float))
-    return np.where(seen[:, -count:], quantity[:, -count:], np.maximum(sold, usual[:, None]))
+    return np.where(seen[:, -count:], quantity[:, -count:], np.maximum(sold, usual))
 
 
 def _orders(

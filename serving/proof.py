@@ -235,13 +235,15 @@ def _rows(frame: pd.DataFrame, keys: pd.DataFrame) -> np.ndarray:
 def _demand(panel: Panel, rows: np.ndarray, count: int) -> tuple[np.ndarray, float]:
     """(n, count) units wanted, and the share of them that is estimated.
 
-    Not observed: what was sold all the same, or the mean of the observed periods before, whichever is more.
+    Not observed: what was sold all the same, or the mean of the observed periods before, whichever is more;
+    of a place that was shut nothing.
     """
     quantity, seen = panel.quantity[rows].astype(float), panel.observed[rows]
     before, _ = past_demand(quantity[:, :-count], seen[:, :-count], PAST[panel.period.name])
     sold = np.nan_to_num(panel.sold[rows][:, -count:].astype(float))
     late = seen[:, -count:]
-    wanted = np.where(late, quantity[:, -count:], np.maximum(sold, before[:, None]))
+    usual = np.where(panel.closed[rows][:, -count:], 0.0, before[:, None])
+    wanted = np.where(late, quantity[:, -count:], np.maximum(sold, usual))
     return np.maximum(wanted, 0.0), float(wanted[~late].sum() / max(wanted.sum(), 1e-9))
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.panel import build_panel
+from ingestion.periods import Period
 from ingestion.retailer import simulate
 from serving.settings import Settings
 
@@ -81,3 +83,16 @@ def test_a_review_decides_from_its_own_evening_on(forestock, tmp_path, monkeypat
     evenings = np.arange(-41, 1)
     assert opening == -42
     assert point.tolist() == np.minimum(evenings // 7 * 7, -7).tolist()
+
+
+def test_of_a_place_that_was_shut_for_months_nothing_was_asked():
+    from serving import histories, proof
+
+    dates = pd.date_range("2024-01-01", periods=200)
+    frame = pd.DataFrame({"sku": "a", "location": "x", "date": dates, "quantity": 5.0})
+    shut = (dates >= dates[120]) & (dates < dates[180])
+    panel = build_panel({"demand": frame[~shut]}, Period("day"), dates[-1], 7, "closed")
+    wanted, estimated = proof._demand(panel, np.array([0]), 100)
+    assert wanted[0].tolist() == [5.0] * 20 + [0.0] * 60 + [5.0] * 20
+    assert estimated == 0
+    assert histories._wanted(panel, 100).tolist() == wanted.tolist()
