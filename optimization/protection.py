@@ -60,11 +60,13 @@ class ProtectionDemand:
         1 - [n(S; L+R) - n(S; L)] / E[demand over R], demand met late counts as unmet (Snyder & Shen 4.3.4).
         What is asked for once S is used up is unmet, so S is more than what the lead time alone asks for with
         chance `target`. Of slow items that is all that is known: whole quantiles of L and of L + R are alike.
+        Where not even the highest quantile over L + R asks for anything, S is that of the formula.
         unit: (n,) 1 where units are whole, so that S is one more
         """
         asked = np.asarray(target, dtype=float)
         least = self.lead_only().quantile(asked[:, None])[:, 0]
-        least = np.where(least > 0, least + unit, 0.0)
+        asks = self.quantile(float(self.sums.levels[-1]))[:, 0] > 0
+        least = np.where(asks, least + unit, 0.0)
         return np.maximum(_fill_levels(self.sums, self.unmet, self.which, asked), least)
 
     def certain(self) -> np.ndarray:

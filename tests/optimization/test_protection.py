@@ -148,6 +148,17 @@ def test_beyond_the_horizon_demand_goes_on_growing(usual_demand, lead_time_of):
     assert_allclose(short.shortage(amounts), long.shortage(amounts), rtol=0.05)
 
 
+def test_what_sells_a_few_times_a_year_is_held_for_its_fill_rate(usual_demand, lead_time_of):
+    """Over ten days nothing is asked for with a chance of .9 or more; without stock nothing is ever met."""
+    means = np.array([1e-5, 0.002, 0.005, 0.01])
+    demand = usual_demand(means, 12, poisson)
+    protection = over(demand, lead_time_of({10: 1.0}, 4), review=1)
+    assert protection.lead_only().quantile(0.9).tolist() == [[0]] * 4
+    found = protection.fill_level(np.full(4, 0.9), np.ones(4))
+    assert (found[1:] >= 1).all()
+    assert found[0] == 0  # once in centuries
+
+
 def test_nothing_asked_and_no_interval(usual_demand, lead_time_of):
     zero = usual_demand(np.array([0.0]), 5, lambda mean: poisson(np.maximum(mean, 1e-12)))
     protection = over(zero, lead_time_of({2: 0.5, 9: 0.5}), review=1)
