@@ -56,12 +56,7 @@ def derive_thresholds(
     """
     whole = supply["whole"].to_numpy(dtype=bool)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    over = protection_demand(demand, lead_times, review, _least(supply) - whole)
-    pace = over.moments()[0] / np.maximum(lead_times.mean + review, 1.0)
-    cycle = cycle_quantity(supply, targets, pace)
-    rare = _rare(demand, supply, targets, cycle)
-    if rare.any():  # what is worth ordering at once makes orders as rare as lots do
-        over = protection_demand(demand, lead_times, review, np.where(rare, cycle, _least(supply)) - whole)
+    over, cycle = to_cover(demand, supply, lead_times, targets)
     mean, sd = over.moments()
     exact = reorder_levels(over, targets, cycle - whole, whole)
     fill = (targets["measure"] == "fill_rate").to_numpy()
@@ -94,6 +89,21 @@ def derive_thresholds(
     told = explain(out.assign(shelf_limited=cycle < free), demand.period.name) if words else (None, None)
     out["explanation"], out["explanation_zh"] = told
     return out[COLUMNS]
+
+
+def to_cover(
+    demand: CumulativeDemand, supply: pd.DataFrame, lead_times: LeadTimes, targets: pd.DataFrame
+) -> tuple[ProtectionDemand, np.ndarray]:
+    """Demand that levels are to cover, orders being as rare as they will be, and (n,) `cycle_quantity`."""
+    whole = supply["whole"].to_numpy(dtype=bool)
+    review = supply["review_periods"].to_numpy(dtype=np.int64)
+    over = protection_demand(demand, lead_times, review, _least(supply) - whole)
+    pace = over.moments()[0] / np.maximum(lead_times.mean + review, 1.0)
+    cycle = cycle_quantity(supply, targets, pace)
+    rare = _rare(demand, supply, targets, cycle)
+    if rare.any():  # what is worth ordering at once makes orders as rare as lots do
+        over = protection_demand(demand, lead_times, review, np.where(rare, cycle, _least(supply)) - whole)
+    return over, cycle
 
 
 def reorder_levels(

@@ -19,8 +19,8 @@ from ingestion.errors import Problem
 from optimization.classic import Facts, fixed_cover, king, past_demand, root_of_time
 from optimization.exchange import MEASURES, Curve, compare
 from optimization.pictures import exchange_picture
-from optimization.protection import protection_demand
 from optimization.replay import Replay, replay_thresholds, sample_lead_times
+from optimization.thresholds import to_cover
 from serving.settings import Settings
 from serving.walk import Stage, Walk
 
@@ -208,9 +208,7 @@ def prove(
 
 def _derive(walk: Walk) -> _Derived:
     review = walk.supply["review_periods"].to_numpy(dtype=np.int64)
-    least = np.maximum(*(walk.supply[name].to_numpy(dtype=float) for name in ("moq", "lot_size")))
-    width = least - walk.supply["whole"].to_numpy(dtype=bool)
-    over = protection_demand(walk.demand, walk.lead_times, review, width)
+    over, _ = to_cover(walk.demand, walk.supply, walk.lead_times, walk.targets)
     mean, sd = past_demand(walk.panel.quantity, walk.panel.observed, PAST[walk.period.name])
     point, up_to = (walk.thresholds[name].to_numpy(dtype=float) for name in ("reorder_point", "order_up_to"))
     facts = np.stack([mean, sd, walk.lead_times.mean + review, walk.lead_times.sd], axis=1)

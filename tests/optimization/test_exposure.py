@@ -1,5 +1,7 @@
 """Exposure: service of order-up-to levels where orders overtake, against long replays; what orders show."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from optimization.protection import protection_demand
 from optimization.receipts import observe
 from optimization.replay import replay_thresholds, sample_lead_times
 from optimization.thresholds import derive_thresholds
+from serving import proof
 
 HUMPS = {4: 0.8, 14: 0.2}
 
@@ -83,18 +86,19 @@ def test_a_cost_of_ordering_makes_orders_rare_as_lots_do(discrete_demand, known_
     supply |= {"order_weekdays": pd.NA}
     target = {"measure": "cycle_service", "target": 0.95, "holding_cost": 0.01, "unmet": "backorder"}
     target |= {"overstock_factor": 1.2}
-    row = derive_thresholds(
-        demand,
-        pd.DataFrame([supply]),
-        known_lead_times(pmf, overtaking=1.0),
-        pd.DataFrame([target]),
-    ).iloc[0]
+    told = demand, pd.DataFrame([supply]), known_lead_times(pmf, overtaking=1.0), pd.DataFrame([target])
+    row = derive_thresholds(*told).iloc[0]
     rng = np.random.default_rng(8)
     wanted = rng.poisson(3.0, (400, 900)).astype(float)
     took = sample_lead_times(np.tile(pmf, (400, 1)), 900, rng)
     point, up_to = row["reorder_point"], row["order_up_to"]
     played = replay_thresholds(wanted, point, up_to, took, backorder=True, warm_up=100)
     assert played.measures()["cycle_service"] == pytest.approx(0.95, abs=0.015)
+    panel = SimpleNamespace(quantity=wanted[:1], observed=wanted[:1] >= 0)
+    names = ("demand", "supply", "lead_times", "targets")
+    known = dict(zip(names, told, strict=True))
+    walk = SimpleNamespace(panel=panel, period=Period("day"), thresholds=row.to_frame().T, **known)
+    assert round(proof._derive(walk).levels[0, np.searchsorted(proof.SETTINGS, 0.95)]) == point
 
 
 def test_orders_as_far_apart_as_the_longest_lead_time_are_not_overtaken():
