@@ -60,7 +60,7 @@ def exposures(
     >>> dict(zip((7 + found.lead.steps).tolist(), found.lead.chance.round(2).tolist()))
     {11: 0.64, 14: 0.16, 18: 0.16, 21: 0.04}
     """
-    share = np.where(review > 0, np.round(overtaking, 2) * 100, 0)
+    share = np.where(review > 0, np.round(overtaking * 100), 0)
     apart = np.maximum(review, 1 if apart is None else np.minimum(apart, distributions.shape[1]))
     cases = np.stack([which, np.maximum(review, 0), share, np.where(share > 0, apart, 0)], axis=1)
     found, which = np.unique(cases.astype(np.int64), axis=0, return_inverse=True)

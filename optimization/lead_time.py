@@ -206,7 +206,7 @@ def _without_lost(
 
 def _starts(terms: pd.DataFrame, promised: np.ndarray, promise: np.ndarray) -> pd.DataFrame:
     """Mean contract distribution of each supplier, that its receipts are shrunk towards."""
-    told = (terms["contract"] & ~terms["certain"]).to_numpy(dtype=bool)
+    told = (terms["contract"] & ~terms["certain"] & terms["supplier"].notna()).to_numpy(dtype=bool)
     code, suppliers = pd.factorize(terms["supplier"][told])
     share = 1.0 / np.bincount(code, minlength=1)[code]
     shares = csr_matrix((share, (code, promise[told])), shape=(len(suppliers), len(promised)))
