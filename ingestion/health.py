@@ -101,8 +101,8 @@ def inspect(warehouse: Warehouse, as_of: pd.Timestamp | None = None) -> DataHeal
     names = {name: series[name].tolist() for name in SERIES}
     told = all(holding.absent for holding in warehouse.manifest.of("demand"))
     said = [*slips(dated, names, period), *_findings(health, late, told)]
-    if not told:
-        said += _silences(_joined(gathered.places, ["location", "period"]).drop_duplicates(), period)
+    if not told and gathered.places:
+        said += _silences(pd.concat(gathered.places, ignore_index=True).drop_duplicates(), period)
     found = pd.DataFrame(said, columns=["kind", "subject", "message", "remedy"])
     return replace(health, findings=found)
 
