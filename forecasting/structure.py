@@ -70,15 +70,16 @@ def moments_of(past: Past, pool: Pool) -> Moments:
         lean = min(lean, total / sales / pool.rate)
     rate = (total + lean * pool.rate) / (n + lean) if n + lean > 0.0 else pool.rate
     spread = max(squares - total * total / n, 0.0) if n > 0 else 0.0
-    variance = (spread + 5.0 * (pool.cv * rate) ** 2) / (n + 5.0)
+    sd = np.sqrt((spread + 5.0 * (pool.cv * rate) ** 2) / (n + 5.0))
+    cv = sd / rate if rate > 0.0 else 1.0
     size = total / max(sales, 1)
     if sales < 3 and pool.size > 0.0:
         size = (total + pool.size) / (sales + 1.0)
-        # Sales of that size that come to this rate spread at least so much, though hardly one was seen yet:
-        # beside a spread of next to nothing the first sale would be an error of a hundred spreads.
-        variance = max(variance, rate * (size - rate))
-    sd = np.sqrt(variance)
-    return Moments(n, rate, sd, size, sd / rate if rate > 0.0 else 1.0)
+    if sales == 0:
+        # Sales of that size that come to this rate spread at least so much, though none was seen yet: beside
+        # a spread of next to nothing the first one would be an error of a hundred spreads.
+        sd = np.sqrt(max(sd * sd, rate * (size - rate)))
+    return Moments(n, rate, sd, size, cv)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
