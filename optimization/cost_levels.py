@@ -15,6 +15,7 @@ from optimization.lost_sales import concerned
 from optimization.lot_sizing import Rates, best_lot, lot_level
 from optimization.perishing import perishable_targets, shelf_periods
 from optimization.protection import ProtectionDemand, protection_demand
+from optimization.supply import smallest_order
 
 LEAST, MOST = 1e-4, 1.0 - 1e-4  # of a target
 
@@ -35,7 +36,7 @@ def settle_costs(
     if not by_cost.any():
         return targets.assign(cycle_quantity=cycle)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    least = np.maximum(supply["moq"].to_numpy(dtype=float), supply["lot_size"].to_numpy(dtype=float))
+    least = smallest_order(supply)
     whole = supply["whole"].to_numpy(dtype=bool)
     over = protection_demand(demand, lead_times, review, least - whole)
     held = targets["holding_cost"].to_numpy(dtype=float) * np.maximum(review, 1)

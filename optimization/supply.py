@@ -55,6 +55,11 @@ def supply_terms(
     return out.assign(whole=~out["sku"].isin(parts.unique()))
 
 
+def smallest_order(supply: pd.DataFrame) -> np.ndarray:
+    """(n,) units of the smallest order, the larger of minimum and lot; 0 where any can be ordered."""
+    return np.maximum(supply["moq"].to_numpy(dtype=float), supply["lot_size"].to_numpy(dtype=float))
+
+
 def _best(sourcing: pd.DataFrame | None) -> pd.DataFrame:
     table = pd.DataFrame() if sourcing is None else sourcing
     table = table.reindex(columns=["sku", "location", *TERMS])

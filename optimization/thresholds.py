@@ -18,6 +18,7 @@ from optimization.lot_sizing import economic_order_quantity, fill_lot_level
 from optimization.order_days import review_lasts
 from optimization.perishing import sellable, shelf_periods
 from optimization.protection import ProtectionDemand, protection_demand
+from optimization.supply import smallest_order
 
 SHOWN = np.array([0.5, 0.9, 0.95, 0.99])
 COLUMNS = [
@@ -97,12 +98,14 @@ def to_cover(
     """Demand that levels are to cover, orders being as rare as they will be, and (n,) `cycle_quantity`."""
     whole = supply["whole"].to_numpy(dtype=bool)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    over = protection_demand(demand, lead_times, review, _least(supply) - whole)
+    over = protection_demand(demand, lead_times, review, smallest_order(supply) - whole)
     pace = over.moments()[0] / np.maximum(lead_times.mean + review, 1.0)
     cycle = cycle_quantity(supply, targets, pace)
     rare = _rare(demand, supply, targets, cycle)
     if rare.any():  # what is worth ordering at once makes orders as rare as lots do
-        over = protection_demand(demand, lead_times, review, np.where(rare, cycle, _least(supply)) - whole)
+        over = protection_demand(
+            demand, lead_times, review, np.where(rare, cycle, smallest_order(supply)) - whole
+        )
     return over, cycle
 
 
@@ -136,7 +139,7 @@ def cycle_quantity(supply: pd.DataFrame, targets: pd.DataFrame, pace: np.ndarray
     pace: (n,) units of demand a period
     """
     whole = supply["whole"].to_numpy(dtype=bool)
-    least = np.maximum(_least(supply), np.where(whole, 1.0, 0.0))
+    least = np.maximum(smallest_order(supply), np.where(whole, 1.0, 0.0))
     costs = supply["order_cost"].to_numpy(dtype=float), targets["holding_cost"].to_numpy(dtype=float)
     economic = economic_order_quantity(costs[0], pace, costs[1])
     economic = np.where(economic > pace * supply["review_periods"].to_numpy(), economic, 0.0)
@@ -155,12 +158,8 @@ def _rare(
     them (`cost_levels`).
     """
     lasting = shelf_periods(supply, demand.period.days) < 0
-    lot = np.maximum(_least(supply), supply["whole"].to_numpy(dtype=float))
+    lot = np.maximum(smallest_order(supply), supply["whole"].to_numpy(dtype=float))
     return lasting & (targets["measure"] != "cost").to_numpy() & (cycle > lot)
-
-
-def _least(supply: pd.DataFrame) -> np.ndarray:
-    return np.maximum(supply["moq"].to_numpy(dtype=float), supply["lot_size"].to_numpy(dtype=float))
 
 
 def _fresh(
@@ -169,7 +168,7 @@ def _fresh(
     """(n,) `cycle`, no more of it than likely sells within the shelf life, but at least one lot."""
     most = sellable(over, shelf_periods(supply, days)) - point
     whole = supply["whole"].to_numpy(dtype=bool)
-    least = np.maximum(_least(supply), np.where(whole, 1.0, 0.0))
+    least = np.maximum(smallest_order(supply), np.where(whole, 1.0, 0.0))
     return np.maximum(np.minimum(cycle, np.where(whole, np.floor(most + 1e-6), most)), least)
 
 
