@@ -15,6 +15,7 @@ from ingestion.errors import Problem
 from ingestion.periods import Period
 
 TINY = 1e-9
+WHOLE = "whole periods; round them up"
 LONGER = 1.1  # mean of lead times that wait in line over what it should be, up to which they may
 
 
@@ -112,10 +113,11 @@ def replay_thresholds(
 ) -> Replay:
     """Order by thresholds, period by period: receive at its start, sell, decide at its end.
 
-    At the end of every `review`-th period (the first, then R later) a series whose inventory position is
-    below its reorder point orders as `planning` does: the most of the grid moq, moq + lot, … that keeps the
-    position within the order-up-to level, and at least what brings it to the reorder point. An order decided
-    at the end of period t with lead time L is on the shelf at the start of period t + 1 + L.
+    At the end of every `review`-th period (the first, then R later), or of those said, a series whose
+    inventory position is below its reorder point orders as `planning` does: the most of the grid moq,
+    moq + lot, … that keeps the position within the order-up-to level, and at least what brings it to the
+    reorder point. An order decided at the end of period t with lead time L is on the shelf at the start of
+    period t + 1 + L.
 
     A **replenishment cycle** runs from one arrival to the last period before the next. An arrival is that
     of any order; where the reorder point is the order-up-to level, every review makes one, also with nothing
@@ -126,7 +128,7 @@ def replay_thresholds(
     demand: (n, T) units wanted, not negative
     reorder_point, order_up_to: (n, T) as known at each period's end, (n,) or one number, units
     lead_time: (n, T) whole periods that an order decided at the end of each period takes, (n,) or one number
-    review: (n,) periods between reviews, or one number
+    review: (n,) periods between reviews, or one number, or (n, T) bool, the periods that end with a review
     lot_size, moq: (n,) units or one number; lot 0 = any quantity
     opening: (n,) units on the shelf at first; default: the first order-up-to level
     inbound: (n, T) units already ordered that arrive at the start of each period
@@ -153,15 +155,13 @@ def replay_thresholds(
         low,
         high,
         _matrix(lead_time, n, periods).astype(np.int64),
-        _vector(review, n).astype(np.int64),
+        _reviews(review, n, periods),
         _vector(lot_size, n),
         np.maximum(_vector(moq, n), _vector(lot_size, n)),
         np.zeros((n, periods)) if inbound is None else _matrix(inbound, n, periods),
     )
-    if (policy.lead < 0).any() or (policy.review < 1).any():
-        raise Problem(
-            "lead times must be 0 or more and review periods 1 or more whole periods; round them up"
-        )
+    if (policy.lead < 0).any():
+        raise Problem(f"lead times must be 0 or more {WHOLE}")
     start = high[:, 0].copy() if opening is None else _vector(opening, n)
     waits = np.ascontiguousarray(np.broadcast_to(np.asarray(backorder, dtype=np.bool_), (n,)))
     orders, totals = _play(wanted, policy, start, waits, warm_up)
@@ -262,7 +262,7 @@ def covered(
 
 
 class _Policy(NamedTuple):
-    """The arguments of `replay_thresholds` for the compiled clock, each (n, T) or (n,)."""
+    """The arguments of `replay_thresholds` for the compiled clock, each (n, T) or (n,); review is (n, T)."""
 
     low: np.ndarray
     high: np.ndarray
@@ -275,6 +275,17 @@ class _Policy(NamedTuple):
 
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole > 0 else float("nan")
+
+
+def _reviews(review: np.ndarray | int, n: int, periods: int) -> np.ndarray:
+    """(n, periods) bool, the periods that end with a review."""
+    said = np.asarray(review)
+    if said.dtype == np.bool_:
+        return np.ascontiguousarray(np.broadcast_to(said, (n, periods)))
+    if (said < 1).any():
+        raise Problem(f"review periods must be 1 or more {WHOLE}")
+    apart = np.broadcast_to(said.astype(np.int64), (n,))
+    return np.arange(periods)[None, :] % apart[:, None] == 0
 
 
 def _vector(value: np.ndarray | float, n: int) -> np.ndarray:
@@ -329,7 +340,7 @@ def _play(
             room = policy.high[i, t] - net - outstanding
             missing = policy.low[i, t] - net - outstanding
             # Under order-up-to every review is a chance to order, taken or not.
-            if t % policy.review[i] == 0 and (missing > TINY or policy.high[i, t] - policy.low[i, t] <= TINY):
+            if policy.review[i, t] and (missing > TINY or policy.high[i, t] - policy.low[i, t] <= TINY):
                 arrival = t + 1 + policy.lead[i, t]
                 if missing > TINY:
                     orders[i, t] = _quantity(room, missing, policy.least[i], policy.lot[i])

@@ -16,8 +16,10 @@ from matplotlib.figure import Figure
 from forecasting.cumulative import in_units
 from forecasting.panel import Panel
 from ingestion.errors import Problem
+from ingestion.periods import Period
 from optimization.classic import Facts, fixed_cover, king, past_demand, root_of_time
 from optimization.exchange import MEASURES, Curve, compare
+from optimization.order_days import on_calendar, order_days
 from optimization.pictures import exchange_picture
 from optimization.replay import Replay, replay_thresholds, sample_lead_times
 from optimization.thresholds import to_cover
@@ -161,7 +163,7 @@ def prove(
             overtaking=lead_times.overtaking,
             review=review_periods,
         ),
-        "review": review_periods,
+        "review": _reviews(supply, clock, clock.dates(np.array([last - count]))[0], count),
         "lot_size": supply["lot_size"].to_numpy(dtype=float),
         "moq": supply["moq"].to_numpy(dtype=float),
         "backorder": (targets["unmet"] == "backorder").to_numpy(),
@@ -213,6 +215,17 @@ def _derive(walk: Walk) -> _Derived:
     point, up_to = (walk.thresholds[name].to_numpy(dtype=float) for name in ("reorder_point", "order_up_to"))
     facts = np.stack([mean, sd, walk.lead_times.mean + review, walk.lead_times.sd], axis=1)
     return _Derived(walk.demand.keys, point, up_to, over.quantile(SETTINGS), facts)
+
+
+def _reviews(supply: pd.DataFrame, period: Period, before: pd.Timestamp, count: int) -> np.ndarray:
+    """(n, count) bool: the periods after `before` at whose end orders are decided on.
+
+    What is decided at the end of a period goes out at the start of the next, which order days must allow.
+    """
+    weekdays = supply["order_weekdays"]
+    apart = supply["review_periods"].to_numpy(dtype=np.int64)[:, None]
+    allowed = order_days(weekdays, period, before, count + 1)[:, 1:]
+    return np.where(on_calendar(weekdays, period)[:, None], allowed, np.arange(count) % apart == 0)
 
 
 def _common(reviews: list[_Derived]) -> pd.DataFrame:

@@ -167,6 +167,14 @@ def test_thresholds_of_a_period_decide_the_order_of_that_period_only():
     assert got.orders[0].tolist() == [0, 0, 0, 54, 0, 0]
 
 
+def test_reviews_can_be_said_period_by_period():
+    demand, lead = poisson_demand(3, (2, 40)), 2
+    every_third, twice = np.arange(40) % 3 == 0, np.isin(np.arange(40), [11, 30])
+    got = replay_thresholds(demand, 20, 20, lead, review=np.stack([every_third, twice]))
+    np.testing.assert_array_equal(got.orders[0], replay_thresholds(demand, 20, 20, lead, review=3).orders[0])
+    assert np.flatnonzero(got.orders[1]).tolist() == [11, 30]
+
+
 def test_an_order_is_on_the_shelf_after_its_full_lead_time():
     # Decided at the end of period 0 with lead time 2: on the shelf for period 3, so 1 and 2 are lost.
     got = replay_thresholds(np.full((1, 4), 2.0), 1.0, 10.0, 2, opening=2.0)

@@ -85,6 +85,28 @@ def test_a_review_decides_from_its_own_evening_on(forestock, tmp_path, monkeypat
     assert point.tolist() == np.minimum(evenings // 7 * 7, -7).tolist()
 
 
+@pytest.mark.walk
+def test_orders_go_out_on_the_suppliers_order_days_only(forestock, tmp_path):
+    from serving.proof import prove
+
+    retailer = simulate(seed=1, items=6)
+    sourcing = retailer.tables["sourcing"].drop(columns="review_periods").assign(order_weekdays="Tue, Fri")
+    sourcing.loc[::2, "order_weekdays"] = None
+    replace(retailer, tables={**retailer.tables, "sourcing": sourcing}).write(tmp_path / "tables")
+    forestock("load", "tables")
+    settings = Settings(workspace=tmp_path / ".forestock", threads=1)
+    proof = prove(settings, retailer.last_day, lambda _: None, periods=42)
+    # What is decided in the evening goes out on the day after.
+    days = pd.date_range(end=retailer.last_day, periods=42) + pd.Timedelta(days=1)
+    weekdays = proof.keys.merge(sourcing, on=["sku", "location"], how="left")["order_weekdays"]
+    bound = weekdays.notna().to_numpy()
+    ordered = [
+        set(days.day_of_week[(proof.published.orders[rows] > 0).any(axis=0)]) for rows in (bound, ~bound)
+    ]
+    assert ordered[0] == {1, 4}
+    assert len(ordered[1]) == 7
+
+
 def test_of_a_place_that_was_shut_for_months_nothing_was_asked():
     from serving import histories, proof
 
