@@ -24,6 +24,7 @@ from ingestion.warehouse import Warehouse
 
 SHORT, YEAR = 180, 365  # days of history
 SILENT = {"day": 14, "week": 2, "month": 1}  # periods without any row of a place that need no word
+ENDED = 90  # days without a row up to the newest, after which a series seems to have ended
 OFTEN = 0.5  # share of the other periods in which a place must have rows, or its silences are usual
 MOVING = ("demand", "stock", "lots")  # tables that go stale; orders come when they come
 CONTRADICTION = "correct the source that is wrong; until then trust neither of the figures"
@@ -103,6 +104,7 @@ def inspect(warehouse: Warehouse, as_of: pd.Timestamp | None = None) -> DataHeal
     said = [*slips(dated, names, period), *_findings(health, late, told)]
     if not told and gathered.places:
         said += _silences(pd.concat(gathered.places, ignore_index=True).drop_duplicates(), period)
+    said += _ended(series, warehouse.absence(as_of), warehouse.read("items", as_of))
     found = pd.DataFrame(said, columns=["kind", "subject", "message", "remedy"])
     return replace(health, findings=found)
 
@@ -217,6 +219,29 @@ def _silences(places: pd.DataFrame, period: Period) -> Iterator[Finding]:
         "if nothing was sold"
     )
     yield "silent_places", "demand", message, remedy
+
+
+def _ended(series: pd.DataFrame, absent: str | pd.DataFrame, items: pd.DataFrame) -> Iterator[Finding]:
+    """Series without rows for long up to now that are forecast at their last level all the same.
+
+    absent: as `Warehouse.absence` gives it; where it is zero, a series without rows sells nothing
+    """
+    words = series[SERIES].assign(absent=absent) if isinstance(absent, str) else absent
+    known = series.merge(words, on=SERIES)
+    quiet = (known["last"].max() - known["last"]).dt.days > ENDED
+    ended = known[quiet & (known["absent"] != "zero")].sort_values("last", kind="stable")
+    if "lifecycle" in items:
+        out = items.loc[items["lifecycle"].isin(["phase_out", "discontinued"]), "sku"]
+        ended = ended[~ended["sku"].isin(out)]
+    if len(ended):
+        first = ended.iloc[0]
+        message = (
+            f"{len(ended)} of {len(series)} series have no row for more than {ENDED} days, such as "
+            f"{first['sku']} at {first['location']} since {first['last']:%Y-%m-%d}: as absent rows are said "
+            "not to mean zero, they are forecast at their last level"
+        )
+        remedy = 'say lifecycle = "discontinued" in items of what is no longer sold, or absent = "zero"'
+        yield "ended_series", "demand", message, remedy
 
 
 def _findings(health: DataHealth, impossible_promises: int, told: bool) -> Iterator[Finding]:

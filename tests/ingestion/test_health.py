@@ -94,6 +94,28 @@ def test_a_place_that_was_silent_while_others_sold_is_found(tmp_path: Path) -> N
         assert "silent_places" not in set(absent_means(place, usual, None)["kind"])
 
 
+def test_series_that_ended_unsaid_are_found(tmp_path: Path) -> None:
+    running, ended = sales(400), sales(400).iloc[:-91].assign(sku="b")
+    demand = pd.concat([running, ended], ignore_index=True)
+    for word in ("closed", "missing"):
+        message, remedy = absent_means(tmp_path, demand, word).set_index("kind").loc["ended_series"].iloc[1:]
+        assert "1 of 2 series" in message
+        assert "b at x since 2023-11-05" in message
+        assert "discontinued" in remedy
+    assert absent_means(tmp_path, demand, "zero").empty
+    late = pd.concat([running, sales(400).iloc[:-90].assign(sku="b")], ignore_index=True)
+    said = pd.DataFrame({"sku": ["a", "b"], "lifecycle": ["active", "discontinued"]})
+    for k, tables in enumerate(({"demand": late}, {"demand": demand, "items": said})):
+        folder = tmp_path / str(k)
+        folder.mkdir()
+        for name, table in tables.items():
+            table.to_parquet(folder / f"{name}.parquet")
+        sources = {"demand": {"path": "demand.parquet", "absent": "closed"}}
+        sources |= {"items": {"path": "items.parquet"}} if "items" in tables else {}
+        found = load(folder, {"sources": sources}, Warehouse(folder / "workspace")).health.findings
+        assert "ended_series" not in set(found["kind"])
+
+
 def test_sales_from_an_empty_shelf_are_found(tmp_path: Path) -> None:
     demand = sales(400, in_stock=1.0)
     demand.loc[9, "in_stock"] = 0.0
