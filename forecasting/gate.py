@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from forecasting.alike import YEAR
 from forecasting.backtest import Folds, score, segments
 from forecasting.cumulative import LEVELS
 from forecasting.panel import Panel
@@ -21,6 +22,7 @@ SLACK = 0.02  # share of windows that a level may be off
 CHANCE = 1.645  # standard errors of a share that luck is granted
 MORE_BIAS = 0.05  # of demand, beyond the incumbent's largest bias
 MOST_BIAS = 0.1  # share of demand
+SAME = 0.01  # of the incumbent's loss; what loses no more than this above it ties with it
 MORE_COST = 0.05  # share of the incumbent's cost, beyond which luck is no excuse
 HOLDING, SHORTAGE = 1.0, 9.0  # cost of a unit left at a review, and of a unit of demand lost
 _Scores = dict[str, dict[str, float]]  # per segment, the measures of `backtest.score`
@@ -69,12 +71,13 @@ class Stocked(NamedTuple):
 
 
 def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, seed: int) -> Verdict:
-    """Whether the challenger may take the incumbent's place; a tie keeps the incumbent.
+    """Whether the challenger may take the incumbent's place; a tie keeps the incumbent but where it `yields`.
 
     folds: the judged windows, (m, g), that both trials are about
     seed: of the bootstrap
 
-    1. Pinball: the upper 95 % limit of its loss less the incumbent's is below zero (paired block bootstrap).
+    1. Pinball: the upper 95 % limit of its loss less the incumbent's is below zero (paired block bootstrap);
+       or, where the incumbent yields, it loses at most 1 % more.
     2. Coverage, per volume band and level: the level is at most 2 points and luck outside
        [P(Y < q), P(Y ≤ q)]; or no farther outside than the incumbent in its worst band.
     3. Bias over all scored windows: at most 10 % of demand and luck either way, or 5 points more than the
@@ -91,7 +94,8 @@ def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, se
         why = f"no window was scored for both {challenger.name} and {incumbent.name}; load more history"
         return Verdict(False, (why,), pd.DataFrame(columns=MEASURES))
     tables = [_scores(panel, folds, trial) for trial in (challenger, incumbent)]
-    measures = [_pinball(found, challenger, incumbent)]
+    why = yields(panel, folds, challenger, incumbent, seed=seed)
+    measures = [_pinball(found, challenger, incumbent, why)]
     measures += _coverage(panel, folds, challenger, tables, seed)
     measures.append(_bias(folds, challenger, tables, seed))
     costs = [stocked(panel, folds, trial.quantiles) for trial in (challenger, incumbent)]
@@ -102,6 +106,38 @@ def judge(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, se
     return Verdict(not failed, reasons, frame)
 
 
+def yields(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, seed: int) -> str:
+    """Why a tie does not keep the incumbent, in words; "" where it does.
+
+    A plain forecast does not stay beside a learned one while less than a year was judged of a history of two:
+    a peak that comes once a year is not among these windows, and the plain one will miss it. Nor does one
+    whose mean is off by more than is allowed beside one whose mean is not: its quantiles may have been
+    brought to where demand is, but its mean stays where it was.
+    """
+    if incumbent.plain and not challenger.plain and _year_unjudged(panel, folds):
+        return "knows no season, of which less than a year was judged"
+    scored = np.isfinite(challenger.loss) & np.isfinite(incumbent.loss)
+    demand = float(folds.actual[scored].sum())
+    if not demand > 0:
+        return ""
+    before, value = (
+        float((one.mean - folds.actual)[scored].sum()) / demand for one in (incumbent, challenger)
+    )
+    # Luck is never negative: most incumbents are told without it.
+    if abs(before) <= MOST_BIAS or abs(before) <= MOST_BIAS + _bias_luck(folds, incumbent, seed):
+        return ""
+    right = abs(value) <= MOST_BIAS + _bias_luck(folds, challenger, seed)
+    return f"is off by {_percent(before)} of demand in its mean" if right else ""
+
+
+def _year_unjudged(panel: Panel, folds: Folds) -> bool:
+    """Whether there are two years of history and the judged windows span less than one."""
+    year = YEAR[panel.period.name]
+    told = panel.length - int(panel.first.min(initial=panel.length))
+    end = min(int(folds.origin.max()) + int(folds.horizons[-1]), panel.length - 1)
+    return told >= 2 * year and end - int(folds.origin.min()) < year
+
+
 def _scores(panel: Panel, folds: Folds, trial: Trial) -> _Scores:
     table = score(panel, folds, trial.mean, trial.quantiles).set_index("segment")
     return {
@@ -109,7 +145,8 @@ def _scores(panel: Panel, folds: Folds, trial: Trial) -> _Scores:
     }
 
 
-def _pinball(found: Difference, challenger: Trial, incumbent: Trial) -> _Measure:
+def _pinball(found: Difference, challenger: Trial, incumbent: Trial, why: str) -> _Measure:
+    """why: a tie does not keep the incumbent, "" where it does."""
     both = np.isfinite(challenger.loss) & np.isfinite(incumbent.loss)
     base = float(incumbent.loss[both].mean())
     change, limit = (value / base if base > 0 else 0.0 for value in (found.mean, found.high))
@@ -117,6 +154,9 @@ def _pinball(found: Difference, challenger: Trial, incumbent: Trial) -> _Measure
     words = f"{challenger.name} loses {abs(change):.1%} {'less' if change < 0 else 'more'} per window than "
     words += f"{incumbent.name}; with 95 % confidence "
     words += f"{-limit:.1%} less or better" if better else f"up to {limit:.1%} more, where it must be less"
+    if why and not better:
+        words += f"; or at most {SAME:.0%} more, for {incumbent.name} {why}"
+        return _Measure("pinball", found.mean, SAME * base, found.mean <= SAME * base, words)
     return _Measure("pinball", found.high, 0.0, better, words)
 
 
@@ -146,11 +186,16 @@ def _coverage(
 
 def _bias(folds: Folds, trial: Trial, tables: list[_Scores], seed: int) -> _Measure:
     value, before = (table["all"]["bias"] for table in tables)
-    known = np.where(np.isfinite(trial.loss), 1.0, np.nan)
-    noise = luck(trial.mean * known, folds.actual * known, folds.origin, folds.series, seed)
+    noise = _bias_luck(folds, trial, seed)
     limit = max(MOST_BIAS + noise, abs(before) + MORE_BIAS if np.isfinite(before) else 0.0)
     words = f"the mean is off by {_percent(value)} of demand; {limit:.1%} either way is allowed"
     return _Measure("bias", abs(value), limit, not abs(value) > limit + 1e-9, words)
+
+
+def _bias_luck(folds: Folds, trial: Trial, seed: int) -> float:
+    """How far the mean of a trial is off by luck at most, share of demand."""
+    known = np.where(np.isfinite(trial.loss), 1.0, np.nan)
+    return luck(trial.mean * known, folds.actual * known, folds.origin, folds.series, seed)
 
 
 def _cost(challenger: Stocked, incumbent: Stocked, seed: int) -> _Measure:

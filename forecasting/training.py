@@ -29,7 +29,7 @@ from forecasting.ensemble import (
     segments_of,
 )
 from forecasting.forecaster import Fitted, Forecaster, Prediction, between
-from forecasting.gate import Verdict, decision_cost, judge
+from forecasting.gate import SAME, Verdict, decision_cost, judge, yields
 from forecasting.gbm import Gbm
 from forecasting.linear import Linear
 from forecasting.models import DemandModel
@@ -318,7 +318,15 @@ def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple
         return name, None, f"no window could be scored, so {name} serves; load more history"
     order = sorted(loss, key=lambda name: loss[name] / (TIE if name == ENSEMBLE else 1.0))
     held = incumbent if incumbent in trials else next((name for name in order if name in plain), order[0])
-    better = [name for name in order if loss[name] < loss[held]]
+
+    def may_serve(name: str) -> bool:
+        """Whether one loses less than what is held, or as much where a tie does not keep that."""
+        if name == held or loss[name] > (1 + SAME) * loss[held]:
+            return False
+        tied = run.panel, run.folds, trials[name], trials[held]
+        return loss[name] < loss[held] or bool(yields(*tied, seed=run.way[1]))
+
+    better = [name for name in order if may_serve(name)]
     if not better:
         return held, None, f"{held} loses {loss[held]:.3f} per window, least of {len(loss)} candidates"
     verdicts = {}
@@ -328,9 +336,13 @@ def _decide(run: _Run, trials: dict[str, Trial], incumbent: str | None) -> tuple
             break
     # Where none is promoted, the reasons that matter are those of the one that came closest.
     told = name if verdicts[name].promoted else better[0]
-    change = f"{told} loses {loss[told]:.3f} per window, {1 - loss[told] / loss[held]:.1%} less than {held}"
+    change = f"{told} loses {loss[told]:.3f} per window, {_less(1 - loss[told] / loss[held])} than {held}"
     serves = name if verdicts[name].promoted else held
     return serves, verdicts[told], f"{change}; {serves} serves: {'; '.join(verdicts[told].reasons)}"
+
+
+def _less(share: float) -> str:
+    return f"{abs(share):.1%} {'less' if share >= 0 else 'more'}"
 
 
 def _mean_loss(trial: Trial, trials: dict[str, Trial]) -> float:

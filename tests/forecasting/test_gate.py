@@ -11,7 +11,7 @@ from scipy.stats import poisson
 
 from forecasting.backtest import Folds, folds_of, losses, segments
 from forecasting.cumulative import LEVELS
-from forecasting.gate import decision_cost, judge
+from forecasting.gate import SAME, decision_cost, judge
 from forecasting.panel import Panel, build_panel
 from forecasting.trials import Trial
 from ingestion.periods import Period
@@ -166,6 +166,44 @@ def test_a_biased_mean_blocks_alone(panel, folds):
     verdict = judge(panel, folds, biased, wide(folds, np.ones(len(folds.series), bool), 1.0), seed=0)
     assert verdict.measures.loc[~verdict.measures["passed"], "rule"].tolist() == ["bias"]
     assert verdict.reasons[0].startswith("the mean is off by +")
+
+
+def test_a_mean_that_no_gate_would_let_through_keeps_no_place_by_a_tie(panel, folds):
+    """Quantiles are brought to where demand is, the mean of a plain forecast of what grows is not."""
+    truth = trial(folds, "truth")
+    low = replace(truth, name="low", mean=truth.mean * 0.65)
+    verdict = judge(panel, folds, truth, low, seed=0)
+    assert verdict.promoted
+    assert "in its mean" in verdict.reasons[0]
+    assert not judge(panel, folds, replace(truth, mean=truth.mean * 0.7), low, seed=0).promoted
+    assert not judge(panel, folds, truth, replace(low, mean=truth.mean * 0.95), seed=0).promoted
+    worse = replace(truth, loss=truth.loss * (1 + 2 * SAME))
+    assert not judge(panel, folds, worse, low, seed=0).promoted
+
+
+@pytest.mark.parametrize(("weeks", "first", "serves"), [(130, 100, True), (95, 70, False), (130, 60, False)])
+def test_a_plain_forecast_keeps_no_place_by_a_tie_where_its_season_was_not_judged(weeks, first, serves):
+    """What a peak of once a year does to it shows in no window of less than a year."""
+    rng = np.random.default_rng(2)
+    dates = pd.date_range("2022-01-03", periods=weeks, freq="W-MON")
+    demand = pd.DataFrame(
+        {
+            "sku": np.repeat([f"s{i:02d}" for i in range(60)], weeks),
+            "location": "x",
+            "date": np.tile(dates, 60),
+            "quantity": rng.poisson(RATES[:, None], (60, weeks)).ravel().astype(float),
+        }
+    )
+    long = build_panel({"demand": demand}, Period("week"), dates[-1], 10)
+    at = np.linspace(first, weeks - 4, 8).astype(int)
+    series, origin = (part.ravel() for part in np.meshgrid(np.arange(60), at, indexing="ij"))
+    judged = folds_of(long, series, origin, GRID, first)
+    learned = trial(judged, "learned")
+    plain = replace(learned, name="plain", plain=True, loss=learned.loss * (1 - SAME / 2))
+    verdict = judge(long, judged, learned, plain, seed=0)
+    assert verdict.promoted == serves
+    assert ("knows no season" in verdict.reasons[0]) == serves
+    assert not judge(long, judged, replace(learned, plain=True), plain, seed=0).promoted
 
 
 def test_a_market_that_moved_is_luck_and_a_mean_that_is_always_low_is_not(panel, folds):

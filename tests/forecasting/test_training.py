@@ -14,7 +14,7 @@ from forecasting.baselines import KINDS, Baseline
 from forecasting.cumulative import LEVELS
 from forecasting.ensemble import NEARLY
 from forecasting.forecaster import Prediction
-from forecasting.gate import judge
+from forecasting.gate import SAME, judge
 from forecasting.gbm import Gbm
 from forecasting.panel import Panel, build_panel
 from forecasting.training import TIE, _can_join, _decide, _Run, train
@@ -150,6 +150,15 @@ def test_the_incumbent_is_what_must_be_beaten(run: _Run):
     assert decide(run, plain, held, new, incumbent="held")[0] == "held"
     assert decide(run, plain, held, new, incumbent="gone")[0] == "held"
     assert decide(run, plain, new, incumbent="held")[0] == "new"
+
+
+def test_one_that_loses_as_much_takes_the_place_of_a_mean_that_is_far_off(run: _Run):
+    held, new = trial_of(run, "sba", 1.0, mean=0.6), trial_of(run, "new", 1.0)
+    name, _, why = decide(run, held, replace(new, loss=(1 + 0.5 * SAME) * new.loss))
+    assert name == "new"
+    assert why.startswith("new loses")
+    assert "0.5% more than sba" in why
+    assert decide(run, held, replace(new, loss=(1 + 1.5 * SAME) * new.loss))[0] == "sba"
 
 
 @pytest.mark.parametrize(("times", "serves"), [(0.999 * TIE, "ensemble"), (1.001 * TIE, "modest")])
