@@ -1,4 +1,4 @@
-"""The plain forecasts that a model must beat: averages, seasonal naive, SBA, TSB and ADIDA, compiled.
+"""The plain forecasts that a model must beat: averages, seasonal ones, SBA, TSB and ADIDA, compiled.
 
 Each reads one series up to the origin and nothing else; periods of hidden demand are skipped. They state a
 mean path; how far such paths were off before is left to calibration, which pools it.
@@ -20,9 +20,9 @@ from ingestion.errors import Problem
 MEMORY = {"day": 56, "week": 13, "month": 6}  # periods that the moving average looks back
 LOOK_BACK = {"day": 728, "week": 156, "month": 60}
 SEASON = YEAR | {"day": 7}
-KINDS = ("moving_average", "long_run_mean", "seasonal_naive", "sba", "tsb", "adida")
+KINDS = ("moving_average", "long_run_mean", "seasonal_naive", "seasonal_mean", "sba", "tsb", "adida")
 
-_AVERAGE, _MEAN, _SEASONAL, _SBA, _TSB, _ADIDA = range(len(KINDS))
+_AVERAGE, _MEAN, _NAIVE, _SEASONAL, _SBA, _TSB, _ADIDA = range(len(KINDS))
 _ALPHA = 0.1  # smoothing of Croston's sizes and intervals and of TSB's sizes and chances
 _ALPHAS = (0.1, 0.3)  # between which ADIDA chooses
 _GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
@@ -98,8 +98,10 @@ def _paths(
         seen = past[np.isfinite(past)].astype(np.float64)
         if len(seen) < 2 or not seen.any():
             continue
-        if kind == _SEASONAL:
+        if kind == _NAIVE:
             _repeat(past, look[1] if len(past) >= look[1] else 1, seen.mean(), out[k])
+        elif kind == _SEASONAL:
+            _phases(past, look[1] if len(past) >= look[1] else 1, seen.mean(), out[k])
         else:
             out[k] = max(_rate(kind, seen, look[0]), 0.0)
 
@@ -126,6 +128,18 @@ def _repeat(past: np.ndarray, season: int, mean: float, out: np.ndarray) -> None
         while t >= 0 and not np.isfinite(past[t]):
             t -= season
         out[h] = past[t] if t >= 0 else mean
+
+
+@njit(cache=True, nogil=True)
+def _phases(past: np.ndarray, season: int, mean: float, out: np.ndarray) -> None:
+    """The mean of each phase of the season, of its weekday or its week of the year; never seen, the mean."""
+    for h in range(len(out)):
+        total, count = 0.0, 0
+        for t in range(len(past) - season + h % season, -1, -season):
+            if np.isfinite(past[t]):
+                total += past[t]
+                count += 1
+        out[h] = total / count if count > 0 else mean
 
 
 @njit(cache=True, nogil=True)
