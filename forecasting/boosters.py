@@ -15,7 +15,6 @@ from forecasting import features, steps
 from forecasting.covariates import columns_of
 from forecasting.features import Rows, build_rows
 from forecasting.forecaster import Prediction
-from forecasting.history import Summary
 from forecasting.panel import Panel
 from forecasting.steps import build_steps
 from ingestion.errors import Problem
@@ -55,7 +54,7 @@ class FittedGbm:
         return Prediction(
             horizons=horizons,
             mean=mean,
-            spread=_spread(spread, rows.summary, horizons),
+            spread=_spread(spread, rows.summary.deviation(mean, horizons)),
             sales=rows.plain / size,
             levels=self.levels,
             quantiles=np.sort(quantiles, axis=2),
@@ -163,12 +162,11 @@ def read_gbm(folder: Path, parts: dict[str, Any]) -> FittedGbm:
     )
 
 
-def _spread(learned: np.ndarray, summary: Summary, horizons: np.ndarray) -> np.ndarray:
+def _spread(learned: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Geometric mean of the learned absolute error and the series' own deviation.
 
     The learned one knows the window, the own one what the sample never showed; each tames the other.
     """
-    own = summary.sd[:, None] * np.sqrt(horizons)[None, :]
     return np.maximum(np.sqrt(np.maximum(learned, 1e-9) * np.maximum(own, 1e-9)), 1e-9)
 
 

@@ -32,6 +32,9 @@ WINDOWS = {
     "month": (1, 2, 3, 6, 9, 12, 24),
 }
 ODD = 10.0  # times the median sale, beyond which a period that has not happened thrice says nothing of spread
+# The deviation of a period grows with its mean to this power, between that of counts and that of multiples;
+# a window that expects much more or less than usual is taken for no more than EXTREME times as busy or calm.
+GROWS, EXTREME = 0.75, 4.0
 RATES = 7
 LAGS = (
     *(f"rate_{k}" for k in range(RATES)),
@@ -66,6 +69,18 @@ class Summary:
     rate: np.ndarray
     sd: np.ndarray
     lags: np.ndarray
+
+    def deviation(self, mean: np.ndarray, horizons: np.ndarray) -> np.ndarray:
+        """(m, g) standard deviation of sums that are expected to be `mean` (m, g), units.
+
+        The year's, where a window is as busy as the year: √h times that of a period. Errors that were made in
+        a calm season must not be expected in a busy one, nor the other way round.
+        """
+        usual = self.rate[:, None] * horizons
+        with np.errstate(invalid="ignore", divide="ignore"):
+            busy = np.where(usual > 0, np.clip(mean / usual, 1.0 / EXTREME, EXTREME), 1.0)
+        spread: np.ndarray = self.sd[:, None] * np.sqrt(horizons) * busy**GROWS
+        return spread
 
 
 class _Out(NamedTuple):

@@ -148,7 +148,7 @@ class FittedLinear:
             for k, coefficients in enumerate((self.mean, self.spread)):
                 ratio[k, low : low + PART] = np.exp(np.clip(_form(columns, coefficients), *RANGE))
         mean, error = ratio.reshape(2, *rows.expected.shape) * rows.expected
-        own = rows.summary.sd[:, None] * np.sqrt(horizons)[None, :]
+        own = rows.summary.deviation(mean, horizons)
         size = np.where(rows.summary.size > 0, rows.summary.size, 1.0)[:, None]
         return Prediction(
             horizons=horizons,

@@ -288,3 +288,17 @@ def test_the_linear_model_learns_nothing_from_what_comes_once_a_year_before_it_c
     short, long = scale_of(features, yearly=False).names, scale_of(features, yearly=True).names
     assert {"holidays", "workdays", "year_sin"} <= set(long) - set(short)
     assert {"rate_0", "horizon", "promotion"} <= set(short)
+
+
+def test_the_spread_of_a_learned_model_is_wide_where_much_is_expected():
+    """Counts alone are off by √3 as much where three times as many are expected, and demand by no less."""
+    day = np.arange(900)
+    rate = np.geomspace(5, 50, 30)[:, None] * np.exp(0.55 * np.sin(2 * np.pi * day / 365.25))
+    panel = panel_of(np.random.default_rng(2).poisson(rate) * 1.0)
+    fitted = Linear().fit(panel, 899, 14, 0, 1)
+    busy, calm = (
+        fitted.predict(panel, np.arange(30), np.full(30, origin), np.array([14])) for origin in (814, 634)
+    )
+    times = (busy.mean / calm.mean).mean()
+    assert 2.0 < times < 4.0
+    assert (busy.spread / calm.spread).mean() > np.sqrt(times)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from forecasting.features import NAMES, Rows, build_rows
+from forecasting.history import EXTREME, GROWS
 from forecasting.lifts import TRUSTED
 from forecasting.panel import Panel
 from forecasting.steps import NAMES as STEP_NAMES
@@ -206,3 +207,15 @@ def test_a_plan_not_yet_known_is_not_expected(panel: Panel):
     base = after.summary
     half = [trusted(*pair) for pair in zip(base.slope, np.full(len(series), 0.5), base.depth, strict=True)]
     np.testing.assert_allclose(after.expected, after.plain * np.array(half)[:, None])
+
+
+def test_a_busy_window_is_off_by_more_than_a_calm_one(years: Panel, rows: Rows):
+    """Errors of the calm half of a year must not be what is expected in the busy one."""
+    summary, horizons = rows.summary, rows.horizons
+    usual = summary.rate[:, None] * horizons
+    plain = summary.sd[:, None] * np.sqrt(horizons)
+    np.testing.assert_allclose(summary.deviation(usual, horizons), plain)
+    np.testing.assert_allclose(summary.deviation(2.0 * usual, horizons), plain * 2.0**GROWS)
+    for far in (0.0, 1e6):
+        cut = EXTREME ** (GROWS if far else -GROWS)
+        np.testing.assert_allclose(summary.deviation(far * usual, horizons), plain * cut)
