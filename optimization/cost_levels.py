@@ -15,7 +15,7 @@ from optimization.lost_sales import concerned
 from optimization.lot_sizing import Rates, best_lot, lot_level
 from optimization.perishing import perishable_targets, shelf_periods
 from optimization.protection import ProtectionDemand, protection_demand
-from optimization.supply import smallest_order
+from optimization.supply import orders_of, smallest_order
 
 LEAST, MOST = 1e-4, 1.0 - 1e-4  # of a target
 
@@ -38,7 +38,7 @@ def settle_costs(
     review = supply["review_periods"].to_numpy(dtype=np.int64)
     least = smallest_order(supply)
     whole = supply["whole"].to_numpy(dtype=bool)
-    over = protection_demand(demand, lead_times, review, least - whole)
+    over = protection_demand(demand, lead_times, review, orders_of(supply))
     held = targets["holding_cost"].to_numpy(dtype=float) * np.maximum(review, 1)
     missed = targets["shortage_cost"].to_numpy(dtype=float)
     dear = supply["order_cost"].to_numpy(dtype=float) > 0

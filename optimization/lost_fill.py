@@ -14,6 +14,7 @@ from optimization.lead_time import LeadTimes
 from optimization.lost_sales import World, demand_paths, leads_of, play, playable, world_of
 from optimization.projection import Arrivals, arrivals_of
 from optimization.protection import protection_demand
+from optimization.supply import Orders
 from optimization.thresholds import reorder_levels, round_up
 
 FINE = 1e-3  # of the formula's level: how near the level is sought where units are many or not whole
@@ -47,8 +48,8 @@ def settle_fill_rates(
         holding=np.zeros(len(chosen)),
         shortage=np.ones(len(chosen)),
     )
-    width = world.least - world.whole
-    formula = reorder_levels(protection_demand(part, lead, world.review, width), told, width, world.whole)
+    orders = Orders(world.least, world.lot, world.whole)
+    formula = reorder_levels(protection_demand(part, lead, world.review, orders), told, orders)
     # As for the formula, an order that never comes is none.
     fresh = arrivals_of(part.keys, lead, None, demand.horizon)._replace(never=np.zeros(len(chosen)))
     aims = round_up(formula, world.whole), told["target"].to_numpy(dtype=float), lead.overtaking

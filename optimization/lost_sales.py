@@ -19,7 +19,7 @@ from optimization.paths import Ways, ways
 from optimization.projection import Arrivals, arrivals_of
 from optimization.protection import protection_demand
 from optimization.sums import compiled_rows
-from optimization.supply import smallest_order
+from optimization.supply import orders_of
 
 LEVELS = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99])
 LOOK = 3  # protection intervals played ahead, where the forecast reaches
@@ -92,9 +92,8 @@ def settle_targets(
         return targets
     part, terms, lead = demand.take(chosen), supply.iloc[chosen], lead_times.take(chosen)
     whole = terms["whole"].to_numpy(dtype=bool)
-    least = smallest_order(terms)
     review = terms["review_periods"].to_numpy(dtype=np.int64)
-    over = protection_demand(part, lead, review, least - whole)
+    over = protection_demand(part, lead, review, orders_of(terms))
     levels = in_units(over.quantile(LEVELS), whole[:, None])
     world = world_of(part, terms, lead, targets.iloc[chosen], paths, seed)
     fresh = arrivals_of(part.keys, lead, None, demand.horizon)

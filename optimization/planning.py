@@ -22,6 +22,7 @@ from optimization.lost_sales import concerned
 from optimization.perishing import sellable, shelf_periods
 from optimization.position import Inbound, due_within
 from optimization.protection import ProtectionDemand, protection_demand
+from optimization.supply import orders_of
 
 COLUMNS = [
     "kind", "sku", "location", "supplier", "quantity", "order_on", "arrives_on", "unit_cost", "cost",
@@ -101,7 +102,7 @@ def _orders_after(
     due = free < thresholds["reorder_point"].to_numpy() - 1e-6
     due &= (supply["lifecycle"] != "discontinued").to_numpy()
     least, lot = order_grid(supply)
-    over = protection_demand(demand, lead_times, review, least - supply["whole"].to_numpy(dtype=bool))
+    over = protection_demand(demand, lead_times, review, orders_of(supply))
     room = thresholds["order_up_to"].to_numpy() - free
     quantity = on_grid(room, least, lot, np.floor)
     # With a fraction of a unit on the way no quantity may fit between the two levels: then the lower counts.

@@ -14,6 +14,7 @@ from forecasting.cumulative import CumulativeDemand
 from optimization.exposure import Intervals, exposures
 from optimization.lead_time import LeadTimes
 from optimization.sums import Sums, sum_cdf, sum_cdf_and_slope, sum_moments, sum_quantile, sum_shortage, sums
+from optimization.supply import Orders
 
 FINE = 1e-7  # relative width at which a search stops: what single precision keeps of a quantile
 EXACT = 1e-10  # difference in chance at which it stops
@@ -99,12 +100,12 @@ class ProtectionDemand:
 
 
 def protection_demand(
-    demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray, width: np.ndarray | None = None
+    demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray, orders: Orders | None = None
 ) -> ProtectionDemand:
     """Demand over lead time + review; `lead_times` and `review` (whole periods) row by row as `demand`.
 
-    width: (n,) units by which an order may lift the position above the reorder point, default none: so large
-        lots make orders rarer than reviews, and those far apart do not overtake each other
+    orders: what each brings, default what the last review interval asked for: large ones make orders rarer
+        than reviews, and those far apart do not overtake each other
     """
     if not len(demand.keys) == len(lead_times.which) == len(review):
         raise ValueError(
@@ -112,19 +113,17 @@ def protection_demand(
             "pass one row of each per series"
         )
     review = np.ascontiguousarray(review, dtype=np.int64)
-    apart = review if width is None else _apart(demand, lead_times, review, width)
+    apart = review if orders is None else _apart(demand, lead_times, review, orders)
     borne = exposures(lead_times.distributions, lead_times.which, review, lead_times.overtaking, apart)
     return ProtectionDemand(sums(demand), borne.lead, borne.which, review, borne.unmet)
 
 
-def _apart(
-    demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray, width: np.ndarray
-) -> np.ndarray:
-    """(n,) whole reviews, in periods, that `width` units last at the pace of the protection interval."""
+def _apart(demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray, orders: Orders) -> np.ndarray:
+    """(n,) whole reviews, in periods, that an order lasts at the pace of the protection interval."""
     steps = np.clip(lead_times.typical + review, 1, demand.horizon)
     pace = demand.mean[np.arange(len(steps)), steps - 1].astype(float) / steps
     longest = lead_times.distributions.shape[1]
-    lasts = np.divide(np.maximum(width, 0.0), pace, where=pace > 0, out=np.zeros(len(steps)))
+    lasts = np.divide(np.maximum(orders.width, 0.0), pace, where=pace > 0, out=np.zeros(len(steps)))
     return np.maximum(np.minimum(lasts, longest) // np.maximum(review, 1), 1).astype(np.int64) * review
 
 

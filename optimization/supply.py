@@ -4,6 +4,7 @@ It owns the choice among several sources and what holds where the tables say not
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,27 @@ TERMS = [
     "lead_time_sd_days", "order_cost", "minimum_order_value", "priority",
 ]  # fmt: skip
 ABOUT = ["category", "unit_price", "shelf_life_days", "lifecycle"]
+
+
+class Orders(NamedTuple):
+    """What an order brings, (n,) each.
+
+    cycle: units ordered at least, to which the level ordered up to lies above the reorder point (by one less
+        where units are whole); lot: units of a step above that, 0 = any; whole: whether units are whole
+    """
+
+    cycle: np.ndarray
+    lot: np.ndarray
+    whole: np.ndarray
+
+    @property
+    def width(self) -> np.ndarray:
+        """(n,) units by which the order-up-to level lies above the reorder point."""
+        return self.cycle - self.whole
+
+    def take(self, rows: np.ndarray) -> "Orders":
+        """The same for some series: a mask or positions."""
+        return Orders(self.cycle[rows], self.lot[rows], self.whole[rows])
 
 
 def supply_terms(
@@ -58,6 +80,14 @@ def supply_terms(
 def smallest_order(supply: pd.DataFrame) -> np.ndarray:
     """(n,) units of the smallest order, the larger of minimum and lot; 0 where any can be ordered."""
     return np.maximum(supply["moq"].to_numpy(dtype=float), supply["lot_size"].to_numpy(dtype=float))
+
+
+def orders_of(supply: pd.DataFrame, cycle: np.ndarray | None = None) -> Orders:
+    """What orders bring: at least `cycle`, (n,) units, default the smallest order, in steps of the lot."""
+    whole = supply["whole"].to_numpy(dtype=bool)
+    lot = np.maximum(supply["lot_size"].to_numpy(dtype=float), whole)
+    least = np.maximum(smallest_order(supply), whole) if cycle is None else cycle
+    return Orders(least, lot, whole)
 
 
 def _best(sourcing: pd.DataFrame | None) -> pd.DataFrame:

@@ -18,7 +18,8 @@ from optimization.lot_sizing import economic_order_quantity, fill_lot_level
 from optimization.order_days import review_lasts
 from optimization.perishing import sellable, shelf_periods
 from optimization.protection import ProtectionDemand, protection_demand
-from optimization.supply import smallest_order
+from optimization.supply import Orders, orders_of, smallest_order
+from optimization.undershoot import cycle_levels
 
 SHOWN = np.array([0.5, 0.9, 0.95, 0.99])
 COLUMNS = [
@@ -59,7 +60,7 @@ def derive_thresholds(
     review = supply["review_periods"].to_numpy(dtype=np.int64)
     over, cycle = to_cover(demand, supply, lead_times, targets)
     mean, sd = over.moments()
-    exact = reorder_levels(over, targets, cycle - whole, whole)
+    exact = reorder_levels(over, targets, orders_of(supply, cycle))
     fill = (targets["measure"] == "fill_rate").to_numpy()
     point = np.where(fill, round_up(exact, whole), in_units(exact, whole))
     free, cycle = cycle, _fresh(over, supply, cycle, point, demand.period.days)
@@ -96,37 +97,37 @@ def to_cover(
     demand: CumulativeDemand, supply: pd.DataFrame, lead_times: LeadTimes, targets: pd.DataFrame
 ) -> tuple[ProtectionDemand, np.ndarray]:
     """Demand that levels are to cover, orders being as rare as they will be, and (n,) `cycle_quantity`."""
-    whole = supply["whole"].to_numpy(dtype=bool)
     review = supply["review_periods"].to_numpy(dtype=np.int64)
-    over = protection_demand(demand, lead_times, review, smallest_order(supply) - whole)
+    lots = orders_of(supply)
+    over = protection_demand(demand, lead_times, review, lots)
     pace = over.moments()[0] / np.maximum(lead_times.mean + review, 1.0)
     cycle = cycle_quantity(supply, targets, pace)
     rare = _rare(demand, supply, targets, cycle)
     if rare.any():  # what is worth ordering at once makes orders as rare as lots do
-        over = protection_demand(
-            demand, lead_times, review, np.where(rare, cycle, smallest_order(supply)) - whole
-        )
+        lots = orders_of(supply, np.where(rare, cycle, lots.cycle))
+        over = protection_demand(demand, lead_times, review, lots)
     return over, cycle
 
 
-def reorder_levels(
-    over: ProtectionDemand, targets: pd.DataFrame, width: np.ndarray, whole: np.ndarray
-) -> np.ndarray:
+def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame, orders: Orders) -> np.ndarray:
     """(n,) units, not rounded: level over the protection interval that meets each row's target.
 
-    cycle_service, cost: the quantile at the target; fill_rate: the level of that fill rate where the position
-    after a review lies anywhere between it and `width`, (n,) units, above, times targets["level_share"]
-    where sales are lost (`lost_fill`)
-    whole: (n,) whether units are whole
+    cycle_service: the quantile at the target, with lots the level of `undershoot`; cost: the quantile at the
+    target; fill_rate: the level of that fill rate where the position after a review lies
+    anywhere between it and `orders.width` above, times targets["level_share"] where sales are lost
+    (`lost_fill`)
     """
-    target = targets["target"].to_numpy(dtype=float)
+    target, whole = targets["target"].to_numpy(dtype=float), orders.whole
+    lots = orders.width > 1e-9
+    served = np.flatnonzero(lots & (targets["measure"] == "cycle_service").to_numpy())
     level = over.quantile(target[:, None])[:, 0]
+    level[served] = cycle_levels(over.take(served), orders.take(served), target[served, None])[:, 0]
     fill = (targets["measure"] == "fill_rate").to_numpy()
-    single, lots = fill & (width <= 0), fill & (width > 0)
+    single, lots = fill & ~lots, fill & lots
     if single.any():
         level[single] = over.take(single).fill_level(target[single], whole[single])
     if lots.any():
-        level[lots] = fill_lot_level(over.take(lots), width[lots], target[lots], whole[lots])
+        level[lots] = fill_lot_level(over.take(lots), orders.width[lots], target[lots], whole[lots])
     return level * targets["level_share"].to_numpy() if "level_share" in targets else level
 
 

@@ -22,7 +22,9 @@ from optimization.exchange import MEASURES, Curve, compare
 from optimization.order_days import on_calendar, order_days
 from optimization.pictures import exchange_picture
 from optimization.replay import Replay, replay_thresholds, sample_lead_times
+from optimization.supply import orders_of
 from optimization.thresholds import to_cover
+from optimization.undershoot import cycle_levels
 from serving.settings import Settings
 from serving.walk import Stage, Walk
 
@@ -210,11 +212,13 @@ def prove(
 
 def _derive(walk: Walk) -> _Derived:
     review = walk.supply["review_periods"].to_numpy(dtype=np.int64)
-    over, _ = to_cover(walk.demand, walk.supply, walk.lead_times, walk.targets)
+    over, cycle = to_cover(walk.demand, walk.supply, walk.lead_times, walk.targets)
+    settings = np.broadcast_to(SETTINGS, (len(cycle), len(SETTINGS)))
+    levels = cycle_levels(over, orders_of(walk.supply, cycle), settings)
     mean, sd = past_demand(walk.panel.quantity, walk.panel.observed, PAST[walk.period.name])
     point, up_to = (walk.thresholds[name].to_numpy(dtype=float) for name in ("reorder_point", "order_up_to"))
     facts = np.stack([mean, sd, walk.lead_times.mean + review, walk.lead_times.sd], axis=1)
-    return _Derived(walk.demand.keys, point, up_to, over.quantile(SETTINGS), facts)
+    return _Derived(walk.demand.keys, point, up_to, levels, facts)
 
 
 def _reviews(supply: pd.DataFrame, period: Period, before: pd.Timestamp, count: int) -> np.ndarray:

@@ -15,7 +15,9 @@ from optimization.overtaking import overtaking_share
 from optimization.protection import protection_demand
 from optimization.receipts import observe
 from optimization.replay import replay_thresholds, sample_lead_times
+from optimization.supply import Orders
 from optimization.thresholds import derive_thresholds
+from optimization.undershoot import cycle_levels
 from serving import proof
 
 HUMPS = {4: 0.8, 14: 0.2}
@@ -63,16 +65,18 @@ def test_lots_make_orders_rare_and_those_overtake_less(discrete_demand, known_le
     wanted = rng.poisson(3.0, (400, 900)).astype(float)
     took = sample_lead_times(np.tile(pmf, (400, 1)), 900, rng)
 
-    def served(width: float) -> float:
-        over = protection_demand(demand, lead_times, review, np.array([width]))
-        point = round(over.quantile(0.9).item())
+    lots = Orders(np.array([lot]), np.array([lot]), np.array([True]))
+
+    def served(orders: Orders | None) -> float:
+        over = protection_demand(demand, lead_times, review, orders)
+        point = round(cycle_levels(over, lots, np.array([[0.9]])).item())
         played = replay_thresholds(
             wanted, point, point + lot - 1, took, lot_size=lot, backorder=True, warm_up=100
         )
         return played.measures()["cycle_service"]
 
-    assert served(lot - 1) == pytest.approx(0.9, abs=0.02)
-    assert served(0.0) < 0.87
+    assert served(lots) == pytest.approx(0.9, abs=0.02)
+    assert served(None) < 0.85
 
 
 @pytest.mark.parametrize("order_cost", [0.1, 2.0])

@@ -108,13 +108,17 @@ def test_an_uncertain_lead_time_accounts_for_its_part(levels_of):
     assert uncertain["from_demand"] > 0
 
 
-def test_lots_a_minimum_and_the_cost_of_ordering_lift_only_the_upper_level(levels_of):
+def test_lots_a_minimum_and_the_cost_of_ordering_lift_the_upper_level(levels_of):
+    """Ordered x below the reorder point with chance P(D ≥ x) / 4, two days are covered: 17 for 18."""
     plain, lots = levels_of(), levels_of(supply=terms(moq=24.0, lot_size=12.0))
-    assert lots["reorder_point"] == plain["reorder_point"]
-    assert lots["order_up_to"] == plain["order_up_to"] + 23
+    below = np.arange(1, 25)
+    served = [(poisson.sf(below - 1, 4) / 4) @ poisson.cdf(level - below, 8) for level in (16, 17)]
+    assert served[0] < 0.95 <= served[1]
+    assert [plain["reorder_point"], lots["reorder_point"]] == [18, 17]
+    assert lots["order_up_to"] == lots["reorder_point"] + 23
     # √(2 · 50 · 4 / 0.01) = 200
     economic = levels_of(supply=terms(order_cost=50.0), targets=aims(holding_cost=0.01))
-    assert economic["order_up_to"] == plain["order_up_to"] + 199
+    assert economic["order_up_to"] == economic["reorder_point"] + 199
 
 
 def test_fractions_stay_fractions(levels_of):
