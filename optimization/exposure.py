@@ -49,8 +49,8 @@ def exposures(
 
     review: (n,) whole periods; 0 = at any time, for which orders are taken to come as they were placed
     overtaking: (n,) share of the orders that take their own time, in [0, 1]
-    apart: (n,) whole periods between two orders where lots make them rarer than reviews; default review.
-        The further apart, the fewer are overtaken: from the longest lead time on none
+    apart: (n, 2) whole periods between two orders where lots make them rarer than reviews, one as likely as
+        the other; default review. The further apart, the fewer are overtaken: from the longest lead time none
 
     With lead times of 4 (.8) or 14 (.2) and a review every 7, an order placed next is there before the late
     one: 11 periods or 18 are borne, of the late one's own arrival 14 or 21, not 11 (.8) or 21 (.2).
@@ -61,10 +61,13 @@ def exposures(
     {11: 0.64, 14: 0.16, 18: 0.16, 21: 0.04}
     """
     share = np.where(review > 0, np.round(overtaking * 100), 0)
-    apart = np.maximum(review, 1 if apart is None else np.minimum(apart, distributions.shape[1]))
-    cases = np.stack([which, np.maximum(review, 0), share, np.where(share > 0, apart, 0)], axis=1)
+    between = (
+        np.stack([review, review], axis=1) if apart is None else np.minimum(apart, distributions.shape[1])
+    )
+    between = np.where(share[:, None] > 0, np.maximum(np.maximum(review, 1)[:, None], between), 0)
+    cases = np.column_stack([which, np.maximum(review, 0), share, between])
     found, which = np.unique(cases.astype(np.int64), axis=0, return_inverse=True)
-    width = distributions.shape[1] + 2 * int(found[:, [1, 3]].max(initial=1)) + 2
+    width = distributions.shape[1] + 2 * int(found[:, [1, 3, 4]].max(initial=1)) + 2
     distributions = np.ascontiguousarray(distributions, dtype=np.float64)
     blocks = [found[at : at + BLOCK] for at in range(0, max(len(found), 1), BLOCK)]
     parts = [[intervals(rows) for rows in _rows(distributions, block, width)] for block in blocks]
@@ -99,6 +102,9 @@ def _rows(distributions: np.ndarray, cases: np.ndarray, width: int) -> tuple[np.
             unmet[c, k] -= (1.0 - share) * pmf[k] / apart
         if share > 0.0:
             before, always = _overtaken(pmf, cases[c, 3], width)
+            if cases[c, 4] != cases[c, 3]:
+                rarer, seldom = _overtaken(pmf, cases[c, 4], width)
+                before, always = 0.5 * (before + rarer), 0.5 * (always + seldom)
             for k in range(width):
                 lead[c, k] += share * before[k]
                 later = always[k + 1] if k + 1 < width else 0.0
