@@ -57,7 +57,8 @@ def explain(thresholds: pd.DataFrame, period: str) -> tuple[list[str], list[str]
     """English and Chinese sentences, one per row of `thresholds`.
 
     thresholds: with the columns of thresholds.derive_thresholds that carry numbers, and shelf_limited:
-        whether a shelf life keeps the order-up-to level down
+        whether a shelf life keeps the order-up-to level down; expected: units of demand that the reorder
+        point is to cover, on average
     period: day, week or month
     """
     word, word_zh = PERIODS[period]
@@ -66,7 +67,7 @@ def explain(thresholds: pd.DataFrame, period: str) -> tuple[list[str], list[str]
 
 
 def _rows(thresholds: pd.DataFrame) -> Iterator[dict[str, str]]:
-    shown = ["reorder_point", "protection_mean", "lead_time_mean", "review_periods", "order_up_to"]
+    shown = ["reorder_point", "expected", "lead_time_mean", "review_periods", "order_up_to"]
     texts = {name: [amount(x) for x in thresholds[name].tolist()] for name in shown}
     texts["safety_stock"], *parts = _parts(thresholds)
     texts |= dict(zip(PARTS, parts, strict=True))
@@ -74,7 +75,7 @@ def _rows(thresholds: pd.DataFrame) -> Iterator[dict[str, str]]:
     texts["beyond"] = [percent(x) if x >= 0.05 else "" for x in thresholds["beyond_horizon"].tolist()]
     for name in ("measure", "lead_time_source"):
         texts[name] = thresholds[name].tolist()
-    below = thresholds["reorder_point"].to_numpy() < thresholds["protection_mean"].to_numpy()
+    below = thresholds["reorder_point"].to_numpy() < thresholds["expected"].to_numpy()
     texts["below"] = np.where(below, "yes", "").tolist()
     texts["fresh"] = ["yes" if limited else "" for limited in thresholds["shelf_limited"].tolist()]
     names = list(texts)
@@ -111,7 +112,7 @@ def _english(row: dict[str, str], period: str) -> str:
         f"Order when stock and open orders fall below {row['reorder_point']}, up to {row['order_up_to']}: "
         f"{PROMISE[row['measure']].format(share=row['share'])} demand until the next order can help "
         f"({lead} of lead time by {row['lead_time_source']}, {review} of review; "
-        f"{row['protection_mean']} expected). "
+        f"{row['expected']} expected). "
     )
     if row["safety_stock"] == "0":
         why = (
@@ -153,7 +154,7 @@ def _chinese(row: dict[str, str], period: str) -> str:
         f"库存加在途低于{row['reorder_point']}时订货，补至{row['order_up_to']}："
         f"{PROMISE_ZH[row['measure']].format(share=row['share'])}下一批货起作用之前的需求"
         f"（交期{row['lead_time_mean']}{period}，依据{source}；复核周期{row['review_periods']}{period}；"
-        f"预计需求{row['protection_mean']}）。"
+        f"预计需求{row['expected']}）。"
     )
     if row["safety_stock"] == "0":
         said += f"无需安全库存：{'目标低于预计需求' if row['below'] else '预计需求已足够'}。"

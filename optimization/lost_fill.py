@@ -49,7 +49,7 @@ def settle_fill_rates(
         shortage=np.ones(len(chosen)),
     )
     orders = Orders(world.least, world.lot, world.whole)
-    formula = reorder_levels(protection_demand(part, lead, world.review, orders), told, orders)
+    formula, _ = reorder_levels(protection_demand(part, lead, world.review, orders), told, orders)
     # As for the formula, an order that never comes is none.
     fresh = arrivals_of(part.keys, lead, None, demand.horizon)._replace(never=np.zeros(len(chosen)))
     aims = round_up(formula, world.whole), told["target"].to_numpy(dtype=float), lead.overtaking

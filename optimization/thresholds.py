@@ -60,7 +60,7 @@ def derive_thresholds(
     review = supply["review_periods"].to_numpy(dtype=np.int64)
     over, cycle = to_cover(demand, supply, lead_times, targets)
     mean, sd = over.moments()
-    exact = reorder_levels(over, targets, orders_of(supply, cycle))
+    exact, expected = reorder_levels(over, targets, orders_of(supply, cycle))
     fill = (targets["measure"] == "fill_rate").to_numpy()
     point = np.where(fill, round_up(exact, whole), in_units(exact, whole))
     free, cycle = cycle, _fresh(over, supply, cycle, point, demand.period.days)
@@ -73,9 +73,9 @@ def derive_thresholds(
             out[f"lead_time_q{100 * level:.0f}"] = lead_times.quantile(level)
     out["lead_time_mean"], out["lead_time_source"] = lead_times.mean, lead_times.source
     out["never_delivered"] = lead_times.never
-    out["safety_stock"] = np.maximum(point - mean, 0.0)
+    out["safety_stock"] = np.maximum(point - expected, 0.0)
     out[["from_demand", "from_lead_time", "from_review"]] = _parts(
-        over, exact, out["safety_stock"].to_numpy()
+        over, (exact, expected), out["safety_stock"].to_numpy()
     )
     out["order_up_to"] = point + cycle - whole
     out["measure"], out["target"] = targets["measure"].to_numpy(), targets["target"].to_numpy()
@@ -88,8 +88,8 @@ def derive_thresholds(
     out["model_version"] = model_version
     out["data_as_of"] = demand.as_of if data_as_of is None else data_as_of
     out["content_hash"] = _hashes(out)
-    told = explain(out.assign(shelf_limited=cycle < free), demand.period.name) if words else (None, None)
-    out["explanation"], out["explanation_zh"] = told
+    told = out.assign(shelf_limited=cycle < free, expected=expected)
+    out["explanation"], out["explanation_zh"] = explain(told, demand.period.name) if words else (None, None)
     return out[COLUMNS]
 
 
@@ -109,26 +109,28 @@ def to_cover(
     return over, cycle
 
 
-def reorder_levels(over: ProtectionDemand, targets: pd.DataFrame, orders: Orders) -> np.ndarray:
-    """(n,) units, not rounded: level over the protection interval that meets each row's target.
+def reorder_levels(
+    over: ProtectionDemand, targets: pd.DataFrame, orders: Orders
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) units, not rounded: level that meets each row's target; and (n,) units expected of its demand.
 
     cycle_service: the quantile at the target, with lots the level of `undershoot`; cost: the quantile at the
-    target; fill_rate: the level of that fill rate where the position after a review lies
-    anywhere between it and `orders.width` above, times targets["level_share"] where sales are lost
-    (`lost_fill`)
+    target; fill_rate: the level of that fill rate where the position after a review lies anywhere between it
+    and `orders.width` above, times targets["level_share"] where sales are lost (`lost_fill`)
     """
     target, whole = targets["target"].to_numpy(dtype=float), orders.whole
     lots = orders.width > 1e-9
     served = np.flatnonzero(lots & (targets["measure"] == "cycle_service").to_numpy())
-    level = over.quantile(target[:, None])[:, 0]
-    level[served] = cycle_levels(over.take(served), orders.take(served), target[served, None])[:, 0]
+    level, expected = over.quantile(target[:, None])[:, 0], over.moments()[0]
+    found = cycle_levels(over.take(served), orders.take(served), target[served, None])
+    level[served], expected[served] = found[0][:, 0], found[1]
     fill = (targets["measure"] == "fill_rate").to_numpy()
     single, lots = fill & ~lots, fill & lots
     if single.any():
         level[single] = over.take(single).fill_level(target[single], whole[single])
     if lots.any():
         level[lots] = fill_lot_level(over.take(lots), orders.width[lots], target[lots], whole[lots])
-    return level * targets["level_share"].to_numpy() if "level_share" in targets else level
+    return level * targets["level_share"].to_numpy() if "level_share" in targets else level, expected
 
 
 def cycle_quantity(supply: pd.DataFrame, targets: pd.DataFrame, pace: np.ndarray) -> np.ndarray:
@@ -182,14 +184,19 @@ def round_up(units: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(whole, np.ceil(units - 1e-4 - 1e-6 * units), units)
 
 
-def _parts(over: ProtectionDemand, level: np.ndarray, safety: np.ndarray) -> np.ndarray:
-    """(n, 3) units of the safety stock that demand, lead time and review (with rounding) account for."""
-    chance = np.clip(over.cdf(level), 0.01, 0.9999)[:, None]
+def _parts(over: ProtectionDemand, of: tuple[np.ndarray, np.ndarray], safety: np.ndarray) -> np.ndarray:
+    """(n, 3) units of the safety stock that demand, lead time and review (with rounding) account for.
+
+    of: (n,) units of the level and of what is expected below it, as `reorder_levels` gives them
+    """
+    level, expected = of
+    mean = over.moments()[0]
+    chance = np.clip(over.cdf(level + mean - expected), 0.01, 0.9999)[:, None]
     fixed = over.at_mean_lead_time()
     only_demand = fixed.lead_only()
     with_review = fixed.quantile(chance)[:, 0] - fixed.moments()[0]
     demand = only_demand.quantile(chance)[:, 0] - only_demand.moments()[0]
-    lead = np.where(over.certain(), 0.0, level - over.moments()[0] - with_review)
+    lead = np.where(over.certain(), 0.0, level - expected - with_review)
     parts = np.stack([demand, lead, safety - demand - lead], axis=1)
     parts[safety <= 0] = 0.0
     return parts

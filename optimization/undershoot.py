@@ -25,8 +25,9 @@ LOGISTIC = 1.7  # log odds a standard deviation of about normal demand
 TINY = 1e-9  # units by which an order is larger than a single one
 
 
-def cycle_levels(over: ProtectionDemand, orders: Orders, served: np.ndarray) -> np.ndarray:
-    """(n, k) units, not rounded: reorder points at which the shares `served`, (n, k), of cycles are served.
+def cycle_levels(over: ProtectionDemand, orders: Orders, served: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reorder points at which the shares `served`, (n, k), of cycles are served, (n, k) units, not rounded;
+    and (n,) units that are expected to be asked for below a reorder point until its order is there.
 
     A cycle runs from an order's arrival to the next one's, as in `replay`. Without a lot every review makes
     one, and the level is the quantile over lead time + review. With one, positions after a review lie
@@ -35,18 +36,18 @@ def cycle_levels(over: ProtectionDemand, orders: Orders, served: np.ndarray) -> 
     then the sum is made as much wider as errors that persist make demand over lead time + review.
     What not even the highest quantile over lead time + review asks for needs no stock.
     """
-    level = over.quantile(served)
+    level, expected = over.quantile(served), over.moments()[0]
     rows = np.flatnonzero((orders.width > TINY) & (over.quantile(float(over.sums.levels[-1]))[:, 0] > 0))
     if len(rows):
         part, of = over.take(rows), orders.take(rows)
-        level[rows] = _cycle_levels(
+        level[rows], expected[rows] = _cycle_levels(
             part.sums,
             part.lead,
             (part.which, np.maximum(part.review, 1)),
             (of.cycle.astype(np.float64), of.lot.astype(np.float64), of.whole.astype(np.float64)),
             np.ascontiguousarray(served[rows], dtype=np.float64),
         )
-    return level
+    return level, expected
 
 
 @njit(cache=True, nogil=True)
@@ -56,9 +57,9 @@ def _cycle_levels(
     interval: tuple[np.ndarray, np.ndarray],
     orders: tuple[np.ndarray, np.ndarray, np.ndarray],
     served: np.ndarray,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     which, review = interval
-    out = np.empty(served.shape)
+    out, expected = np.empty(served.shape), np.empty(len(which))
     for i in range(len(which)):
         at = (i, lead.offset[which[i]], lead.offset[which[i] + 1])
         under = _undershoot(sums, i, review[i], (orders[0][i], orders[1][i], orders[2][i]))
@@ -69,7 +70,8 @@ def _cycle_levels(
             guess = mean + sd * np.log(served[i, k] / (1.0 - served[i, k])) / LOGISTIC
             level = _level(sums, lead, at, under, (served[i, k], high, guess))
             out[i, k] = max(mean + wider * (level - mean), 0.0)
-    return out
+        expected[i] = mean
+    return out, expected
 
 
 @njit(cache=True, nogil=True)

@@ -214,7 +214,7 @@ def _derive(walk: Walk) -> _Derived:
     review = walk.supply["review_periods"].to_numpy(dtype=np.int64)
     over, cycle = to_cover(walk.demand, walk.supply, walk.lead_times, walk.targets)
     settings = np.broadcast_to(SETTINGS, (len(cycle), len(SETTINGS)))
-    levels = cycle_levels(over, orders_of(walk.supply, cycle), settings)
+    levels, _ = cycle_levels(over, orders_of(walk.supply, cycle), settings)
     mean, sd = past_demand(walk.panel.quantity, walk.panel.observed, PAST[walk.period.name])
     point, up_to = (walk.thresholds[name].to_numpy(dtype=float) for name in ("reorder_point", "order_up_to"))
     facts = np.stack([mean, sd, walk.lead_times.mean + review, walk.lead_times.sd], axis=1)

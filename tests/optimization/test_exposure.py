@@ -69,7 +69,7 @@ def test_lots_make_orders_rare_and_those_overtake_less(discrete_demand, known_le
 
     def served(orders: Orders | None) -> float:
         over = protection_demand(demand, lead_times, review, orders)
-        point = round(cycle_levels(over, lots, np.array([[0.9]])).item())
+        point = round(cycle_levels(over, lots, np.array([[0.9]]))[0].item())
         played = replay_thresholds(
             wanted, point, point + lot - 1, took, lot_size=lot, backorder=True, warm_up=100
         )
@@ -89,7 +89,7 @@ def test_orders_are_as_far_apart_as_what_they_bring_lasts(usual_demand, lead_tim
     orders = Orders(np.array([minimum]), np.array([lot]), np.array([True]))
     demand = usual_demand(np.array([3.0]), 28, poisson)
     over = protection_demand(demand, lead_times, np.array([7]), orders)
-    point = round(cycle_levels(over, orders, np.array([[0.95]])).item())
+    point = round(cycle_levels(over, orders, np.array([[0.95]]))[0].item())
     rng = np.random.default_rng(8)
     wanted = rng.poisson(3.0, (200, 1500)).astype(float)
     took = sample_lead_times(np.tile(lead_times.pmf, (200, 1)), 1500, rng)

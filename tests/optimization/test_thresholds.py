@@ -121,6 +121,19 @@ def test_lots_a_minimum_and_the_cost_of_ordering_lift_the_upper_level(levels_of)
     assert economic["order_up_to"] == economic["reorder_point"] + 199
 
 
+def test_with_lots_the_safety_stock_is_what_the_order_finds_on_the_shelf(levels_of):
+    """Of Poisson(28) a review, (E[D²] + E[D]) / 2 E[D] = 15 are below s when it is ordered, 8 sell after."""
+    row = levels_of(supply=terms(review_periods=7, lot_size=168.0), targets=aims(target=0.98))
+    assert row["safety_stock"] == pytest.approx(row["reorder_point"] - 8 - 15, abs=0.1)
+    assert row["from_demand"] + row["from_lead_time"] + row["from_review"] == pytest.approx(
+        row["safety_stock"]
+    )
+    assert row["from_lead_time"] == 0
+    assert min(row["from_demand"], row["from_review"]) > 3
+    assert "23.0 expected" in row["explanation"]
+    assert row["protection_mean"] == pytest.approx(36)
+
+
 def test_fractions_stay_fractions(levels_of):
     row = levels_of(supply=terms(whole=False), law=lambda mean: gamma(mean / 2, scale=2))
     assert row["reorder_point"] == row["order_up_to"]

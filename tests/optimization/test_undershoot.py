@@ -86,7 +86,7 @@ def test_errors_that_persist_widen_levels_with_lots_as_they_do_those_without(usu
     demand = usual_demand(np.array([mean]), 28, lambda sums: nbinom(shape, shape / (shape + sums)))
     over = protection_demand(demand, lead_time_of({7: 1.0}), np.array([review]))
     orders = Orders(np.array([lot]), np.array([lot]), np.array([True]))
-    point = round(cycle_levels(over, orders, np.array([[0.9]])).item())
+    point = round(cycle_levels(over, orders, np.array([[0.9]]))[0].item())
     pace = gamma(shape, scale=mean / shape).rvs(2000, random_state=1)
     wanted = np.random.default_rng(2).poisson(np.repeat(pace[:, None], 400, axis=1)).astype(float)
     play = {"review": review, "lot_size": lot, "backorder": True, "warm_up": 100}
