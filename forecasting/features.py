@@ -20,6 +20,7 @@ from forecasting.membership import GROUPINGS, groups_of, members_of
 from forecasting.occasions import lifts_at, names_of
 from forecasting.panel import Panel
 from forecasting.peers import NEAR, others, peers_at, span_of
+from forecasting.prices import elasticity_at, worths_ahead
 from forecasting.season import Course, course_of, group_ratio, season_of
 from forecasting.structure import MEMORY
 
@@ -51,7 +52,7 @@ class Rows:
     features: (m, g, len(NAMES) + 2 per covariate) float32
     path: (m, H) structural expectation of the sums over 1 … H periods, units; H is the last horizon
     course: (m, H) the same with the whole lift of promotions: how the sums are thought to grow
-    plain: (m, g) expectation of the sum without any promotion, units
+    plain: (m, g) expectation of the sum without any promotion, at the prices of the level, units
     """
 
     summary: Summary
@@ -73,6 +74,7 @@ class Ask(NamedTuple):
     lengths: year, recent past, month and week, periods
     near: periods on either side of one that speak for its season
     memory: of the current level, periods
+    elasticity: as `elasticity_at`
     """
 
     series: np.ndarray
@@ -82,6 +84,7 @@ class Ask(NamedTuple):
     lengths: tuple[int, int, int, int]
     near: int
     memory: float
+    elasticity: float
     prices_planned: bool
 
 
@@ -161,7 +164,8 @@ def asked(
         course = peers_at(panel, int(at))
         lifts = lifts_at(panel, int(at))
         near, memory = NEAR[name], MEMORY[name]
-        ask = Ask(series[row], row, int(at), horizons, lengths, near, memory, panel.prices_planned)
+        prices = elasticity_at(panel, int(at)), panel.prices_planned
+        ask = Ask(series[row], row, int(at), horizons, lengths, near, memory, *prices)
         yield ask, Common(groups, country, size, member, course, span, lifts, len(panel.event_names))
 
 
@@ -184,7 +188,9 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: _Out) -> No
         course = own_course(arrays, ask, i, base.slope[r])
         season = seasons_ahead(arrays, common, ask, i, course, ratios)[:, 2]
         rows = out.features[r]
-        _demand_ahead(arrays, ask, base, (i, r), (planned, season), out)
+        way = ask.elasticity, ask.memory, ask.prices_planned
+        worth = worths_ahead(arrays, i, ask.origin, ask.horizons[-1], way)
+        _demand_ahead(arrays, ask, base, (i, r), (planned, season, worth), out)
         _promotion_ahead(arrays, ask, i, planned, rows[:, _B1:_B2])
         _season(arrays, course, common, ask, i, courses, rows[:, _B2:_B3])
         _days(arrays, common, ask, i, rows[:, _B3:_B4])
@@ -291,15 +297,15 @@ def _demand_ahead(
     ask: Ask,
     base: Base,
     pair: tuple[int, int],
-    ahead: tuple[np.ndarray, np.ndarray],
+    ahead: tuple[np.ndarray, np.ndarray, np.ndarray],
     out: _Out,
 ) -> None:
     """The expected path, and what sold in the same number of periods just passed.
 
-    ahead: (H,) promotion planned, and the seasonal ratio
+    ahead: (H,) promotion planned, the seasonal ratio, and what the price sells
     """
     (i, r), at = pair, ask.origin
-    planned, season = ahead
+    planned, season, worth = ahead
     demand, week, slope = arrays.quantity[i], base.profile[r], base.slope[r]
     level, size = base.level[r], base.size[r]
     plain, path, course, back_total, back_weight, j = 0.0, 0.0, 0.0, 0.0, 0.0, 0
@@ -307,8 +313,8 @@ def _demand_ahead(
         back = at + 1 - h
         usual = week[arrays.phase[at + h]] * season[h - 1]
         plain += usual
-        path += usual * trusted_lift(slope, planned[h - 1], base.depth[r])
-        course += usual * lift_of(slope, planned[h - 1])
+        path += usual * worth[h - 1] * trusted_lift(slope, planned[h - 1], base.depth[r])
+        course += usual * worth[h - 1] * lift_of(slope, planned[h - 1])
         out.path[r, h - 1], out.course[r, h - 1] = level * path, level * course
         if back >= 0 and np.isfinite(demand[back]):
             back_total += demand[back]

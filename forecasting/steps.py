@@ -29,6 +29,7 @@ from forecasting.membership import GROUPINGS
 from forecasting.occasions import names_of
 from forecasting.panel import Panel
 from forecasting.peers import others
+from forecasting.prices import worths_ahead
 
 PLACE = ("step", "weekday_factor", "weekday", "same_4", "same_8")
 PROMOTED = (
@@ -99,8 +100,10 @@ def _fill(arrays: Arrays, common: Common, ask: Ask, base: Base, out: tuple[np.nd
         for g in range(common.groups.shape[0]):
             if common.groups[g, i] >= 0:
                 _others(common, g, i, planned, rows[:, _B4 + g])
+        way = ask.elasticity, ask.memory, ask.prices_planned
+        worth = worths_ahead(arrays, i, ask.origin, ask.horizons[-1], way)
         for h in range(len(ask.horizons)):
-            usual = base.level[r] * rows[h, 1] * rows[h, _B2 + 2]
+            usual = base.level[r] * rows[h, 1] * rows[h, _B2 + 2] * worth[h]
             expected[r, h] = usual * trusted_lift(base.slope[r], planned[h], base.depth[r])
 
 
