@@ -9,6 +9,7 @@ review interval, and the two are the same. A lot keeps most positions above s: X
 import numpy as np
 from numba import njit
 
+from forecasting.cumulative import in_units
 from optimization.exposure import Intervals
 from optimization.protection import ProtectionDemand
 from optimization.sums import Sums, sum_cdf, sum_cdf_and_slope, sum_moments, sum_quantile
@@ -34,19 +35,21 @@ def cycle_levels(over: ProtectionDemand, orders: Orders, served: np.ndarray) -> 
     anywhere within a lot above s (Hadley and Whitin 1963) or, ordered up to S, where the renewal process of
     the reviews' demand that begins at S takes them. X and the lead time's demand are added as if independent;
     then the sum is made as much wider as errors that persist make demand over lead time + review.
-    What not even the highest quantile over lead time + review asks for needs no stock.
+    What is asked for so seldom that single units would not be held is not held for the sake of a lot either.
     """
     level, expected = over.quantile(served), over.moments()[0]
-    rows = np.flatnonzero((orders.width > TINY) & (over.quantile(float(over.sums.levels[-1]))[:, 0] > 0))
+    held = in_units(level, orders.whole[:, None]) > 0
+    rows = np.flatnonzero((orders.width > TINY) & held.any(axis=1))
     if len(rows):
         part, of = over.take(rows), orders.take(rows)
-        level[rows], expected[rows] = _cycle_levels(
+        found, expected[rows] = _cycle_levels(
             part.sums,
             part.lead,
             (part.which, np.maximum(part.review, 1)),
             (of.cycle.astype(np.float64), of.lot.astype(np.float64), of.whole.astype(np.float64)),
             np.ascontiguousarray(served[rows], dtype=np.float64),
         )
+        level[rows] = np.where(held[rows], found, level[rows])
     return level, expected
 
 

@@ -173,5 +173,9 @@ def test_levels_with_lots_scale_with_the_unit(published, mean, reviews, unit):
     assert levels(unit) == pytest.approx(unit * levels(1.0), rel=1e-3)
 
 
-def test_what_nobody_asks_for_needs_no_stock_though_it_comes_in_lots(published):
-    assert published(poisson, 1e-6, {2: 1.0}, 0.95, lot_size=12.0)[0] == 0
+@pytest.mark.parametrize("a_day", [1e-6, 0.01])
+def test_what_is_hardly_asked_for_is_not_stocked_for_the_sake_of_its_lot(published, a_day):
+    """Three days ask for something with chance .03: one at a time none is held for .95, nor a dozen."""
+    assert published(poisson, a_day, {2: 1.0}, 0.95)[0] == 0
+    assert published(poisson, a_day, {2: 1.0}, 0.95, lot_size=12.0)[0] == 0
+    assert published(poisson, 0.1, {2: 1.0}, 0.95, lot_size=12.0)[0] > 0
