@@ -104,7 +104,8 @@ def inspect(warehouse: Warehouse, as_of: pd.Timestamp | None = None) -> DataHeal
     said = [*slips(dated, names, period), *_findings(health, late, told)]
     if not told and gathered.places:
         said += _silences(pd.concat(gathered.places, ignore_index=True).drop_duplicates(), period)
-    said += _ended(series, warehouse.absence(as_of), warehouse.read("items", as_of))
+    if len(series):
+        said += _ended(series, warehouse.absence(as_of), warehouse.read("items", as_of))
     found = pd.DataFrame(said, columns=["kind", "subject", "message", "remedy"])
     return replace(health, findings=found)
 
