@@ -132,7 +132,7 @@ def _apart(demand: CumulativeDemand, lead_times: LeadTimes, review: np.ndarray, 
     low, high = np.searchsorted(demand.levels, [0.5, 0.9])
     sums = demand.quantiles[rows, steps - 1]
     sd = (sums[:, min(high, len(demand.levels) - 1)] - sums[:, low]).astype(float) / NINE_TENTHS
-    brings = np.where(orders.width > 1e-9, orders.cycle, 0.0)
+    brings = np.where(orders.large, orders.cycle, 0.0)
     longest = lead_times.distributions.shape[1] + every
     known, most = mean > 0, 2.0 * longest
     lasts = np.minimum(np.divide(brings * steps, mean, where=known, out=np.zeros(len(steps))), most)

@@ -18,6 +18,7 @@ TERMS = [
     "lead_time_sd_days", "order_cost", "minimum_order_value", "priority",
 ]  # fmt: skip
 ABOUT = ["category", "unit_price", "shelf_life_days", "lifecycle"]
+TINY = 1e-9  # units
 
 
 class Orders(NamedTuple):
@@ -35,6 +36,11 @@ class Orders(NamedTuple):
     def width(self) -> np.ndarray:
         """(n,) units by which the order-up-to level lies above the reorder point."""
         return self.cycle - self.whole
+
+    @property
+    def large(self) -> np.ndarray:
+        """(n,) whether an order brings more than a single unit, or than any amount that is missing."""
+        return self.width > TINY
 
     def take(self, rows: np.ndarray) -> "Orders":
         """The same for some series: a mask or positions."""

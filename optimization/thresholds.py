@@ -119,7 +119,7 @@ def reorder_levels(
     and `orders.width` above, times targets["level_share"] where sales are lost (`lost_fill`)
     """
     target, whole = targets["target"].to_numpy(dtype=float), orders.whole
-    lots = orders.width > 1e-9
+    lots = orders.large
     served = np.flatnonzero(lots & (targets["measure"] == "cycle_service").to_numpy())
     level, expected = over.quantile(target[:, None])[:, 0], over.moments()[0]
     found = cycle_levels(over.take(served), orders.take(served), target[served, None])
@@ -130,7 +130,8 @@ def reorder_levels(
         level[single] = over.take(single).fill_level(target[single], whole[single])
     if lots.any():
         level[lots] = fill_lot_level(over.take(lots), orders.width[lots], target[lots], whole[lots])
-    return level * targets["level_share"].to_numpy() if "level_share" in targets else level, expected
+    share = targets["level_share"].to_numpy() if "level_share" in targets else 1.0
+    return level * share, expected
 
 
 def cycle_quantity(supply: pd.DataFrame, targets: pd.DataFrame, pace: np.ndarray) -> np.ndarray:

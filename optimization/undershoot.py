@@ -23,7 +23,6 @@ FORGOTTEN = 4.0  # review intervals' demand after which it no longer tells where
 HIGH = 0.999  # level of the largest demand of a review interval that is counted
 FINE, CLOSE = 1e-6, 1e-6  # relative width, and difference in chance, at which a search stops
 LOGISTIC = 1.7  # log odds a standard deviation of about normal demand
-TINY = 1e-9  # units by which an order is larger than a single one
 
 
 def cycle_levels(over: ProtectionDemand, orders: Orders, served: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +38,7 @@ def cycle_levels(over: ProtectionDemand, orders: Orders, served: np.ndarray) -> 
     """
     level, expected = over.quantile(served), over.moments()[0]
     held = in_units(level, orders.whole[:, None]) > 0
-    rows = np.flatnonzero((orders.width > TINY) & held.any(axis=1))
+    rows = np.flatnonzero(orders.large & held.any(axis=1))
     if len(rows):
         part, of = over.take(rows), orders.take(rows)
         found, expected[rows] = _cycle_levels(
