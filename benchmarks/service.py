@@ -158,26 +158,37 @@ def verdicts(service: Service, saved: pd.DataFrame) -> list[str]:
             f"{row.achieved:.3f} ± {row.error:.3f} (a unit less {row.unit_less:.3f}, the truth known "
             f"{row.truth_known:.3f}), asked {row.target:.2f} ± {BAND}: {'pass' if row.passes else 'FAIL'}"
         )
-    best = savings(replace(service, curves=[service.known[0], *service.curves[1:]]))
-    best = best.set_index(["policy", "setting"])["saving"]
+    knowing = replace(service, curves=[service.known[0], *service.curves[1:]], fills=service.known[1])
+    best = savings(knowing).set_index(["measure", "policy", "setting"])["saving"]
     for row in saved[saved["setting"].isin(FILLS) & saved["policy"].isin(list(LESS))].itertuples():
         asked = LESS[row.policy]
         lines.append(
-            f"stock without {row.policy} at equal service, target {row.setting:.2f}: {row.saving:.3f} "
-            f"[{row.low:.3f}, {row.high:.3f}] (the truth known {best[row.policy, row.setting]:.3f}), "
+            f"stock without {row.policy} at equal {row.measure.replace('_', ' ')}, target {row.setting:.2f}: "
+            f"{row.saving:.3f} [{row.low:.3f}, {row.high:.3f}] (the truth known "
+            f"{best[row.measure, row.policy, row.setting]:.3f}), "
             f"asked {asked:.2f}: {'pass' if row.saving >= asked else 'FAIL'}"
         )
     return lines
 
 
 def savings(service: Service, seed: int = 0) -> pd.DataFrame:
-    """Stock that ours does without at equal cycle service: against each rule at one setting for all, and
-    against a fixed cover that each kind of item sets for itself."""
-    ours, *classic = service.curves
+    """Stock that ours does without at equal service, against each rule at one setting for all, and against a
+    fixed cover that each kind of item sets for itself.
+
+    At targets of cycle service where cycle service is equal, and at targets of fill rate where that is.
+    """
+    levels, *classic = service.curves
     cover = Curve("fixed cover a kind", classic[-1].settings, classic[-1].replays)
-    whole = compare(ours, classic, seed=seed)
-    by_kind = compare(ours, [cover], groups=service.keys["kind"].to_numpy(), seed=seed)
-    return pd.concat([whole, by_kind], ignore_index=True)
+    kinds = service.keys["kind"].to_numpy()
+    found = []
+    for kind, ours in zip(("cycle_service", "fill_rate"), (levels, service.fills), strict=True):
+        for table in (
+            compare(ours, classic, kind, seed=seed),
+            compare(ours, [cover], kind, groups=kinds, seed=seed),
+        ):
+            table.insert(0, "measure", kind)
+            found.append(table)
+    return pd.concat(found, ignore_index=True)
 
 
 def main() -> None:
@@ -206,7 +217,7 @@ def main() -> None:
     print("\nTargets and what was achieved, single units, demand waits")
     print(achieved(service).round(3).to_string(index=False))
     saved = savings(service)
-    print("\nStock at equal cycle service")
+    print("\nStock at equal service")
     print(saved.round(3).to_string(index=False))
     print("\n" + "\n".join(verdicts(service, saved)))
     if options.picture:
