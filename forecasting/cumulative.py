@@ -11,7 +11,7 @@ import pandas as pd
 from numba import njit
 
 from forecasting import piecewise
-from forecasting.paths import nearest_shape, path_places
+from forecasting.paths import path_law, path_places
 from ingestion.periods import Period
 
 LEVELS = np.array(
@@ -97,8 +97,8 @@ class CumulativeDemand:
         quantiles turn that into units, so that each horizon keeps its distribution.
         """
         places = path_places(count, self.horizon, self.correlation, seed)
-        which = nearest_shape(self.levels, self.quantiles[:, 0])
-        return np.maximum.accumulate(_sample(self.levels, self.quantiles, places, which), axis=2)
+        law = path_law(self.levels, self.quantiles, self.mean)
+        return np.maximum.accumulate(_sample(self.levels, self.quantiles, places, law), axis=2)
 
     def daily(
         self, levels: np.ndarray | list[float], count: int = 512, seed: int = 0
@@ -154,10 +154,13 @@ def _each(levels: np.ndarray, rows: np.ndarray, amount: np.ndarray, loss: bool) 
 
 
 @njit(cache=True, nogil=True)
-def _sample(levels: np.ndarray, rows: np.ndarray, places: np.ndarray, which: np.ndarray) -> np.ndarray:
+def _sample(
+    levels: np.ndarray, rows: np.ndarray, places: np.ndarray, law: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    which, steps = law
     out = np.empty((rows.shape[0], places.shape[2], rows.shape[1]), dtype=np.float32)
     for i in range(rows.shape[0]):
         for s in range(places.shape[2]):
             for h in range(rows.shape[1]):
-                out[i, s, h] = piecewise.quantile(levels, rows[i, h], places[which[i], h, s])
+                out[i, s, h] = piecewise.quantile(levels, rows[i, h], places[which[i], steps[i, h], s])
     return out

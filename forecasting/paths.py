@@ -5,7 +5,8 @@ normal scores follow AR(1) with the forecast's correlation; its rank among all p
 that each sum keeps its own distribution. How uneven the periods are matters: a slow item's sum over three
 weeks is mostly that over two, and once in a while far above it, where a steady item's always grows. With one
 law for all, sums that may not fall would have to be held up, and the later periods of slow items would be
-asked for too much.
+asked for too much. Time runs by what is expected: a day on which hardly anything is asked for moves no path
+to another place, or sums that may not fall would be held up again.
 """
 
 import numpy as np
@@ -42,14 +43,32 @@ def _scores(count: int, horizon: int, correlation: float, seed: int) -> np.ndarr
     return steps
 
 
-def nearest_shape(levels: np.ndarray, first: np.ndarray) -> np.ndarray:
+def path_law(levels: np.ndarray, quantiles: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) entry of SHAPES of each series, and (n, H) step of `path_places` that stands for each period.
+
+    quantiles: (n, ≥ H, levels) and mean: (n, H) units of the sums
+    A step is a period of average demand: as many have gone by as the sums are expected to hold. The shape is
+    told by the first sum that holds about one.
+    """
+    horizon, rows = mean.shape[1], np.arange(len(mean))
+    total = mean[:, -1:].astype(np.float64)
+    gone = np.where(total > 0, horizon * mean / np.where(total > 0, total, 1.0), np.arange(1, horizon + 1))
+    first = (gone >= 0.5).argmax(axis=1)
+    shapes = nearest_shape(levels, quantiles[rows, first], gone[rows, first])
+    return shapes, np.clip(np.floor(gone + 0.5) - 1, 0, horizon - 1).astype(np.int64)
+
+
+def nearest_shape(levels: np.ndarray, first: np.ndarray, periods: np.ndarray | float = 1.0) -> np.ndarray:
     """(n,) entry of SHAPES nearest to 4 / skewness² of the first period, quantiles (n, levels) at `levels`.
+
+    periods: (n,) average ones that these stand for
 
     Ranks do not change when demand is shifted or scaled, so that three moments are met with one shape: a
     Poisson period of mean m, less skewed than a gamma one of its variance, follows the shape 4 m.
     """
     skew = np.maximum(_skewness(levels, first.astype(np.float64)), 1e-6)
-    return np.searchsorted(np.sqrt(SHAPES[1:] * SHAPES[:-1]), 4.0 / np.square(skew)).astype(np.int64)
+    shape = 4.0 / np.square(skew) / periods
+    return np.searchsorted(np.sqrt(SHAPES[1:] * SHAPES[:-1]), shape).astype(np.int64)
 
 
 def _skewness(levels: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -182,8 +182,9 @@ def demand_paths(world: World, i: int, paths: np.ndarray) -> None:
     for s in range(paths.shape[0]):
         before = 0.0
         for h in range(paths.shape[1]):
-            units = way.of_low[kind, h, s] * row[h, way.low[kind, h, s]]
-            units += way.of_high[kind, h, s] * row[h, way.high[kind, h, s]]
+            at = world.way.steps[i, h]
+            units = way.of_low[kind, at, s] * row[h, way.low[kind, at, s]]
+            units += way.of_high[kind, at, s] * row[h, way.high[kind, at, s]]
             before = max(before, np.floor(units + 0.5) if world.whole[i] else units)
             paths[s, h] = before
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numba import njit
 
 from forecasting.cumulative import CumulativeDemand
-from forecasting.paths import nearest_shape, path_places
+from forecasting.paths import path_law, path_places
 from optimization.lots import periods_left
 from optimization.sums import Sums, sum_quantile, sums
 from optimization.targets import Defaults
@@ -110,12 +110,12 @@ def expected_waste(
     return np.where(whole, np.floor(unsold + 0.5), unsold)
 
 
-def _places(demand: CumulativeDemand, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(shapes, count, H) where each path's sum stands, and (n,) which of the shapes a series follows."""
+def _places(demand: CumulativeDemand, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(shapes, count, H) where each path's sum stands, (n,) which of the shapes a series follows, and (n, H)
+    which of the H steps stands for each period."""
     places = path_places(count, demand.horizon, demand.correlation, seed)
-    return np.ascontiguousarray(places.transpose(0, 2, 1)), nearest_shape(
-        demand.levels, demand.quantiles[:, 0]
-    )
+    law = path_law(demand.levels, demand.quantiles, demand.mean)
+    return np.ascontiguousarray(places.transpose(0, 2, 1)), *law
 
 
 def _paying(supply: pd.DataFrame, targets: pd.DataFrame, days: float, recovered: float) -> np.ndarray:
@@ -151,7 +151,7 @@ def _covers(ahead: Sums, amount: np.ndarray, chances: np.ndarray, most: int) -> 
 @njit(cache=True, nogil=True)
 def _left_over(
     ahead: Sums,
-    places: tuple[np.ndarray, np.ndarray],
+    places: tuple[np.ndarray, np.ndarray, np.ndarray],
     stays: tuple[np.ndarray, np.ndarray, np.ndarray],
     shelf: tuple[np.ndarray, np.ndarray, np.ndarray],
     bounds: tuple[float, int],
@@ -168,13 +168,13 @@ def _left_over(
     offset, quantity, left = stays
     reserved, whole, limit = shelf
     recovered, most = bounds
-    levels, which = places
+    levels, which, steps = places
     n, paths = len(reserved), levels.shape[1]
     unsold, in_time, clear = np.zeros(n), np.zeros(n), np.zeros(n)
     over = np.empty(paths)
     last = max(int(np.ceil(recovered * paths - 1e-9)) - 1, 0)
     for i in range(n):
-        level = levels[which[i]]
+        level = levels[which[i]][:, steps[i]]
         for s in range(paths):
             held, waste, kept, sold, soon = 0.0, 0.0, 0.0, 0.0, 0.0
             for j in range(offset[i], offset[i + 1]):

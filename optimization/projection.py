@@ -146,7 +146,7 @@ def _project(
         for j in range(first, last):
             shuffle = 1 + (j - first) % (len(draws) - 1)
             _draw_steps(arrivals.reached[j], 1.0, draws[shuffle], steps[j - first])
-        _ask(rows[i], way, way.which[i], shelf.whole[i], asked)
+        _ask(rows[i], way, i, shelf.whole[i], asked)
         perishes = expiry.offset[i + 1] > expiry.offset[i]
         if perishes:
             _expire(asked, expiry, i, gone)
@@ -175,15 +175,16 @@ def _draw_steps(reached: np.ndarray, share: float, places: np.ndarray, steps: np
 
 
 @njit(cache=True, nogil=True)
-def _ask(rows: np.ndarray, way: Ways, which: int, whole: bool, asked: np.ndarray) -> None:
+def _ask(rows: np.ndarray, way: Ways, i: int, whole: bool, asked: np.ndarray) -> None:
     """Fill (H, count) `asked` with the units of each step of each path; sums never fall along it."""
+    which = way.which[i]
     low, high = way.picks.low[which], way.picks.high[which]
     of_low, of_high = way.picks.of_low[which], way.picks.of_high[which]
     before = np.zeros(asked.shape[1])
     for h in range(asked.shape[0]):
-        row, units = rows[h], asked[h]
+        row, units, at = rows[h], asked[h], way.steps[i, h]
         for s in range(len(units)):
-            units[s] = of_low[h, s] * row[low[h, s]] + of_high[h, s] * row[high[h, s]]
+            units[s] = of_low[at, s] * row[low[at, s]] + of_high[at, s] * row[high[at, s]]
         if whole:
             for s in range(len(units)):
                 units[s] = np.floor(units[s] + 0.5)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from scipy.stats import poisson
+from scipy.stats import gamma, poisson
 
 from ingestion.errors import Problem
 from optimization.position import Inbound
@@ -109,6 +109,16 @@ def test_against_a_simulation_of_independent_days(usual_demand, lead_time_of):
         assert found.on_hand[0, day] == pytest.approx(stock.mean(), abs=1.0)
         assert found.lost[0, day] == pytest.approx(lost.mean(), abs=0.5 + 0.02 * lost.mean())
         assert found.early_lost[0, day] == pytest.approx(early_lost.mean(), abs=0.5)
+
+
+@pytest.mark.parametrize("pace", [[0, 1, 1, 1, 1, 1, 0], [1, 1, 9, 9, 1, 0, 0]])
+def test_periods_in_which_nothing_is_asked_for_hold_no_sum_up(continuous_demand, lead_time_of, pace):
+    """Nothing to come: the chance of having run out is that of the sum, also after closed days and peaks."""
+    laws = [gamma(0.5 * units + 1e-3) for units in np.cumsum(pace * 3)]
+    demand = continuous_demand(laws)
+    shelf = Shelf(np.array([8.0]), np.array([False]), np.array([False]))
+    found = project_stock(demand, shelf, lead_time_of({3: 1.0}), nothing(21), 21)
+    assert_allclose(found.stockout[0], [law.sf(8.0) for law in laws], atol=0.03)
 
 
 def test_backorders_wait_and_lost_sales_do_not():
