@@ -1,7 +1,8 @@
 """Drift: how far lead times wander from what is known of them, and whether a supplier's have shifted.
 
 It owns the comparison of a supplier's deliveries before and after a day. Receipts tell the past; next year's
-deliveries come from a level that has moved on, by as much as it moved from year to year before.
+deliveries come from a level that has moved on, by as much as it moved from year to year before. Once a
+supplier's level has surely moved, what it was before tells little of the next delivery.
 """
 
 import numpy as np
@@ -11,6 +12,11 @@ from optimization.pooling import codes, stretch
 
 YEAR = pd.Timedelta(days=365)
 WORTH = 200.0  # deliveries that the guess of no drift counts as
+CUTS = pd.to_timedelta(np.arange(30, 181, 30), unit="D")  # how long ago a shift may have begun
+FEWEST = 5  # days with orders on either side of it
+SURE = 3.0  # standard errors, which luck passes in one of a hundred suppliers
+FAR = 0.2  # change of the mean place among earlier lead times that is worth forgetting them
+FORGOTTEN = 0.05  # what is left of the weight of an order from before the shift
 NODES, SHARES = np.polynomial.hermite_e.hermegauss(5)
 SHARES = SHARES / SHARES.sum()
 
@@ -97,3 +103,64 @@ def wander(pmf: np.ndarray, drift: float) -> np.ndarray:
     factors = np.exp(NODES * drift)
     parts = [share * stretch(wide, np.full(len(wide), f)) for f, share in zip(factors, SHARES, strict=True)]
     return np.asarray(sum(parts))
+
+
+def since_shift(rows: pd.DataFrame, values: np.ndarray) -> np.ndarray:
+    """(n,) weights of observations: from before a sure shift of their supplier they count FORGOTTEN.
+
+    Of an order placed after a cut its place among those before it of the same series is taken, in (0, 1), one
+    that is still open to be anywhere above its age. Were all alike, the mean place would be one half. Orders
+    of one day are one piece of evidence. Of several cuts the surest counts.
+    rows: observations with supplier, location, sku, ordered_on, received and weight
+    values: (n,) whole periods that they took
+    """
+    weight = rows["weight"].to_numpy(dtype=float)
+    if not len(rows):
+        return weight
+    series, _ = codes(rows, ["supplier", "location", "sku"])
+    day, days = codes(rows, ["supplier", "ordered_on"])
+    of, _ = codes(days, ["supplier"])
+    placed = days["ordered_on"].to_numpy()
+    key, waits = series * (int(values.max()) + 2) + values, ~rows["received"].to_numpy(dtype=bool)
+    surest, since = np.full(of.max() + 1, SURE), np.full(of.max() + 1, np.datetime64("NaT"), placed.dtype)
+    for cut in placed.max() - CUTS.to_numpy():
+        place, known = _places(series, key, waits, (placed <= cut)[day])
+        seen = np.bincount(day[known], minlength=len(days))
+        mean = np.bincount(day[known], place, minlength=len(days)) / np.maximum(seen, 1)
+        sure = _moved(of, mean, (seen > 0) & (placed <= cut), (seen > 0) & (placed > cut))
+        since[sure > surest] = cut
+        surest = np.maximum(surest, sure)
+    return np.where((placed <= since[of])[day], FORGOTTEN, 1.0) * weight
+
+
+def _places(
+    series: np.ndarray, key: np.ndarray, waits: np.ndarray, before: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean place of each observation among those `before` of its series, and (n,) which have any.
+
+    key: (n,) values, series after series; waits: (n,) whether the value is only known to be exceeded
+    """
+    count = np.bincount(series[before], minlength=series.max() + 1)
+    first = np.concatenate([[0], np.cumsum(count)])[series]
+    known = count[series] > 0
+    earlier = np.sort(key[before])
+    below, within = (np.searchsorted(earlier, key[known], side) - first[known] for side in ("left", "right"))
+    top = count[series[known]]
+    return 0.5 * (np.where(waits[known], top, below) + within) / top, known
+
+
+def _moved(of: np.ndarray, mean: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Standard errors by which each supplier's days `after` lie off those before; 0 where not FAR.
+
+    of, mean: (days,) supplier and mean place
+    """
+    sides = []
+    for days in (before, after):
+        count = np.bincount(of[days], minlength=of.max() + 1)
+        total, squares = (np.bincount(of[days], mean[days] ** k, minlength=len(count)) for k in (1, 2))
+        sides.append((count, total / np.maximum(count, 1), squares - total**2 / np.maximum(count, 1)))
+    (earlier, was, around), (later, now, nearby) = sides
+    enough = (np.minimum(earlier, later) >= FEWEST) & (np.abs(now - was) >= FAR)
+    variance = (around + nearby) / np.maximum(earlier + later - 2, 1)
+    spread = np.sqrt(variance * (1.0 / np.maximum(earlier, 1) + 1.0 / np.maximum(later, 1)))
+    return np.where(enough, np.abs(now - was) / np.maximum(spread, 1e-9), 0.0)

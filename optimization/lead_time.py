@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from ingestion.periods import Period
 from optimization.contract import promised_pmf, read_terms, spread_of
-from optimization.drift import wander, yearly_drift
+from optimization.drift import since_shift, wander, yearly_drift
 from optimization.overtaking import overtaking_share
 from optimization.pooling import MIDDLE, TINY, gather, pool
 from optimization.receipts import HALF_LIFE, observe, whole_periods
@@ -143,7 +143,8 @@ def learn_lead_times(
     came = rows["periods"][rows["received"]]
     beyond = max(int(np.ceil(came.mean())), 1) if len(came) else 1
     values = rows["periods"].to_numpy()
-    pools = pool(rows, values, LEVELS, beyond=beyond, start=_starts(terms, promised, promise))
+    recent = rows.assign(weight=since_shift(rows, values))
+    pools = pool(recent, values, LEVELS, beyond=beyond, start=_starts(terms, promised, promise))
     level, group = pools.find(terms)
     # A supplier's own promise says more than what others deliver; a certain lead time is a
     # statement about the future that no past contradicts.
@@ -241,6 +242,7 @@ def _lateness(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distributions of periods after the promise, from `earliest` on, and the one of each key's supplier."""
     values = (late["late"] - earliest).to_numpy(dtype=np.int64)
+    late = late.assign(weight=since_shift(late, values))
     pools = pool(late, values, LEVELS[:2], beyond=beyond, scaled=False)
     level, group = pools.find(keys)
     known = np.concatenate(pools.pmf[1]) if pools.pmf else np.zeros((0, 1))

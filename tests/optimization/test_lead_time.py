@@ -3,6 +3,7 @@
 import runpy
 import tomllib
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from ingestion.errors import Problem
 from ingestion.loading import load
 from ingestion.periods import Period
 from ingestion.warehouse import Warehouse
-from optimization.drift import moves, wander, yearly_drift
+from optimization.drift import moves, since_shift, wander, yearly_drift
 from optimization.lead_time import learn_lead_times
 from optimization.pooling import stretch
 from optimization.position import expect_arrivals
@@ -323,6 +324,46 @@ def history_of(levels: dict[str, list[int]], each: int, rng: np.random.Generator
             )
     out = pd.concat(parts, ignore_index=True).assign(sku="a", location="x", quantity=1.0)
     return out.assign(order_id=np.arange(len(out)).astype(str))
+
+
+def one_a_week(days: Callable[[int], int], supplier: str = "s") -> list[dict]:
+    """A year of orders; days(k): what the one placed k days ago takes, still open if that is not over."""
+    taken = {ago: days(ago) for ago in range(364, -1, -7)}
+    return [
+        order(ago if took > ago else took, ago=ago, still_open=took > ago, supplier=supplier)
+        for ago, took in taken.items()
+    ]
+
+
+def test_a_supplier_who_takes_twice_as_long_for_two_months_is_believed():
+    """8 … 12 days, since 60 days ago 16 … 24: half of the new ones take 20 or longer, not a tenth."""
+    orders = table(*one_a_week(lambda ago: (1 + (ago <= 60)) * (8 + ago // 7 % 5)))
+    found = learn(orders, half_life_days=180.0)
+    assert found.mean[0] == pytest.approx(20, abs=2.5)
+    assert found.quantile(0.9)[0] >= 22
+    sooner = table(*one_a_week(lambda ago: (1 + (ago > 60)) * (8 + ago // 7 % 5)))
+    assert learn(sooner, half_life_days=180.0).mean[0] == pytest.approx(10, abs=2.5)
+
+
+def test_what_luck_or_young_orders_do_is_no_shift():
+    rng = np.random.default_rng(0)
+    orders = [
+        row
+        for k in range(100)
+        for row in one_a_week(lambda _: int(np.ceil(rng.gamma(6, 4))), supplier=f"s{k:02d}")
+    ]
+    # The slow item alone is ordered of late.
+    orders += [
+        row | {"sku": "bc"[took > 20]}
+        for took in (5, 30)
+        for row in one_a_week(lambda _, took=took: took, supplier="t")
+        if took > 20 or row["ordered_on"] < AS_OF - pd.Timedelta(days=90)
+    ]
+    seen = observe(table(*orders), DAY, AS_OF).rows
+    less = since_shift(seen, seen["periods"].to_numpy(dtype=int)) < seen["weight"]
+    shifted = less.groupby(seen["supplier"]).any()
+    assert shifted.mean() <= 0.04
+    assert not shifted["t"]
 
 
 def test_steady_suppliers_have_no_drift_and_wandering_ones_widen_the_forecast():
