@@ -16,6 +16,7 @@ from optimization.lot_sizing import Rates, best_lot, lot_level
 from optimization.perishing import perishable_targets, shelf_periods
 from optimization.protection import ProtectionDemand, protection_demand
 from optimization.supply import orders_of, smallest_order
+from optimization.thresholds import round_up
 
 LEAST, MOST = 1e-4, 1.0 - 1e-4  # of a target
 
@@ -39,19 +40,27 @@ def settle_costs(
     least = smallest_order(supply)
     whole = supply["whole"].to_numpy(dtype=bool)
     over = protection_demand(demand, lead_times, review, orders_of(supply))
+    order_cost = supply["order_cost"].to_numpy(dtype=float)
     held = targets["holding_cost"].to_numpy(dtype=float) * np.maximum(review, 1)
     missed = targets["shortage_cost"].to_numpy(dtype=float)
-    dear = supply["order_cost"].to_numpy(dtype=float) > 0
     lots = by_cost & (least > np.where(whole, 1.0, 0.0)) & ~concerned(demand, supply, lead_times, targets)
-    free = by_cost & dear & ~lots
-    if free.any():
-        costs = Costs(supply["order_cost"].to_numpy(dtype=float)[free], held[free], missed[free])
-        level[free], cycle[free] = _with_order_cost(over.take(free), costs, whole[free])
-    if lots.any():
-        level[lots], cycle[lots] = _with_lots(
-            over.take(lots), supply[lots], Rates(_pace(over)[lots], held[lots], missed[lots])
-        )
+    free = by_cost & (order_cost > 0) & ~lots
     life, worth = shelf_periods(supply, demand.period.days), supply["unit_cost"].to_numpy(dtype=float)
+    for rows, weigh in ((free, _with_order_cost), (lots, _with_lots)):
+        if not rows.any():
+            continue
+        costs = Costs(order_cost[rows], held[rows], missed[rows])
+        point, cycle[rows] = weigh(over.take(rows), supply[rows], costs)
+        level[rows] = over.take(rows).cdf(point)
+        # Where orders overtake each other, their cost makes them rarer and so fewer overtake: once again.
+        again = rows & (life < 0) & (lead_times.overtaking > 0) & (cycle > np.maximum(least, whole))
+        if again.any():
+            part = demand.take(again), lead_times.take(again), review[again]
+            rare = protection_demand(*part, orders_of(supply[again], round_up(cycle[again], whole[again])))
+            costs = Costs(order_cost[again], held[again], missed[again])
+            point, cycle[again] = weigh(rare, supply[again], costs)
+            rare = protection_demand(*part, orders_of(supply[again], round_up(cycle[again], whole[again])))
+            level[again] = rare.cdf(point)
     fresh = by_cost & (life >= 0) & (worth > 0)
     if fresh.any():
         level[fresh] = perishable_targets(
@@ -66,18 +75,19 @@ def _pace(over: ProtectionDemand) -> np.ndarray:
 
 
 def _with_order_cost(
-    over: ProtectionDemand, costs: Costs, whole: np.ndarray
+    over: ProtectionDemand, supply: pd.DataFrame, costs: Costs
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Target and cycle quantity of the best (s, S): with whole units an order is due below s + 1."""
+    """Reorder point and cycle quantity of the best (s, S): with whole units an order is due below s + 1."""
+    whole = supply["whole"].to_numpy(dtype=bool)
     low, high, _ = best_levels(over, costs, whole)
-    return over.cdf(np.maximum(low + np.where(whole, 1.0, 0.0), 0.0)), high - low
+    return np.maximum(low + np.where(whole, 1.0, 0.0), 0.0), high - low
 
 
-def _with_lots(over: ProtectionDemand, supply: pd.DataFrame, rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-    """Target and cycle quantity of the best (r, Q) on the grid of lots."""
+def _with_lots(over: ProtectionDemand, supply: pd.DataFrame, costs: Costs) -> tuple[np.ndarray, np.ndarray]:
+    """Reorder point and cycle quantity of the best (r, Q) on the grid of lots."""
+    rates = Rates(_pace(over), costs.holding, costs.shortage)
     lot = supply["lot_size"].to_numpy(dtype=float)
     lot = np.where(lot > 0, lot, np.where(supply["whole"].to_numpy(dtype=bool), 1.0, 0.0))
     least = np.maximum(supply["moq"].to_numpy(dtype=float), lot)
-    quantity = best_lot(over, supply["order_cost"].to_numpy(dtype=float), rates, least, lot)
-    point = lot_level(over, quantity, rates.shortage / (rates.shortage + rates.holding))
-    return over.cdf(point), quantity
+    quantity = best_lot(over, costs.order, rates, least, lot)
+    return lot_level(over, quantity, rates.shortage / (rates.shortage + rates.holding)), quantity

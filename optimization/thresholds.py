@@ -102,7 +102,7 @@ def to_cover(
     over = protection_demand(demand, lead_times, review, lots)
     pace = over.moments()[0] / np.maximum(lead_times.mean + review, 1.0)
     cycle = cycle_quantity(supply, targets, pace)
-    rare = _rare(demand, supply, targets, cycle)
+    rare = _rare(demand, supply, cycle)
     if rare.any():  # what is worth ordering at once makes orders as rare as lots do
         lots = orders_of(supply, np.where(rare, cycle, lots.cycle))
         over = protection_demand(demand, lead_times, review, lots)
@@ -153,17 +153,14 @@ def cycle_quantity(supply: pd.DataFrame, targets: pd.DataFrame, pace: np.ndarray
     return np.maximum(least, round_up(economic, whole))
 
 
-def _rare(
-    demand: CumulativeDemand, supply: pd.DataFrame, targets: pd.DataFrame, cycle: np.ndarray
-) -> np.ndarray:
+def _rare(demand: CumulativeDemand, supply: pd.DataFrame, cycle: np.ndarray) -> np.ndarray:
     """(n,) whether a cost of ordering makes orders rarer than lots do.
 
-    Not where a shelf life may cut the order, nor for cost: that target was weighed with orders as lots make
-    them (`cost_levels`).
+    Not where a shelf life may cut the order.
     """
     lasting = shelf_periods(supply, demand.period.days) < 0
     lot = np.maximum(smallest_order(supply), supply["whole"].to_numpy(dtype=float))
-    return lasting & (targets["measure"] != "cost").to_numpy() & (cycle > lot)
+    return lasting & (cycle > lot)
 
 
 def _fresh(

@@ -12,6 +12,7 @@ from optimization.cost_levels import settle_costs
 from optimization.fixed_costs import Costs, best_levels, policy_cost
 from optimization.lot_sizing import Rates, economic_order_quantity, lot_cost, lot_level
 from optimization.protection import protection_demand
+from optimization.replay import replay_thresholds
 from optimization.targets import set_targets
 from optimization.thresholds import derive_thresholds
 
@@ -290,3 +291,25 @@ def test_series_that_are_not_held_for_cost_keep_their_targets(usual_demand, lead
     settled = settle_costs(demand, supply, lead_time_of({2: 1.0}), told)
     assert settled.drop(columns="cycle_quantity").equals(told)
     assert settled["cycle_quantity"].isna().all()
+
+
+@pytest.mark.parametrize("lot", [0.0, 10.0])
+def test_orders_that_a_cost_makes_rare_overtake_less(usual_demand, lead_time_of, lot):
+    """Lead times of 2, 5 or 12 days that overtake, rare orders: near the best by play."""
+    demand = usual_demand(np.array([10.0]), DAYS, lambda mean: gamma(mean / 5.0, scale=5.0))
+    supply = terms(order_cost=250.0, lot_size=lot, whole=False)
+    lead_times = lead_time_of({2: 0.5, 5: 0.3, 12: 0.2}, overtaking=1.0)
+    told = set_targets(supply, policy(shortage_cost=1000.0), DAY)
+    targets = settle_costs(demand, supply, lead_times, told)
+    row = derive_thresholds(demand, supply, lead_times, targets).iloc[0]
+    rng, series, days = np.random.default_rng(1), 100, 800
+    asked = rng.gamma(2.0, 5.0, (series, days))
+    lead = rng.choice([2, 5, 12], (series, days), p=[0.5, 0.3, 0.2])
+
+    def cost(more: float) -> float:
+        levels = row["reorder_point"] + more, row["order_up_to"] + more
+        played = replay_thresholds(asked, *levels, lead, lot_size=lot, backorder=True, warm_up=100)
+        number = (played.orders[:, 100:] > 0).mean()
+        return played.stock.mean() + 1000.0 * played.lost.mean() / played.periods + 250.0 * number
+
+    assert cost(0.0) <= 1.1 * min(cost(more) for more in np.arange(-40.0, 41.0, 10.0))
