@@ -5,11 +5,15 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forecasting.baselines import Baseline
+from forecasting.gbm import Gbm
+from forecasting.training import train
 from serving.cli.app import main
 
 
@@ -54,3 +58,10 @@ def forestock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         return ran
 
     return run
+
+
+@pytest.fixture
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training tries one plain and one small learned model: where it matters when one is made, not which."""
+    few = (Baseline("moving_average"), Gbm(trees=30))
+    monkeypatch.setattr("serving.walk.train", partial(train, candidates=few, origins=4))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.walk
+pytestmark = [pytest.mark.walk, pytest.mark.usefixtures("few_candidates")]
 DAYS = pd.date_range("2024-01-01", periods=200)
 
 
