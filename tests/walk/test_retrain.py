@@ -15,7 +15,7 @@ from serving.store.store import Store
 from serving.walk import Walk
 from warning.tuning import Proposal
 
-pytestmark = pytest.mark.walk
+pytestmark = [pytest.mark.walk, pytest.mark.usefixtures("few_candidates")]
 DATES = pd.date_range("2024-01-01", periods=120)
 
 
