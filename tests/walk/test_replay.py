@@ -41,7 +41,7 @@ def test_what_is_sold_later_changes_no_earlier_threshold(forestock, tmp_path):
     """A hundredfold last week: the thresholds derived before it are the same."""
     from serving.proof import prove
 
-    retailer = simulate(seed=1, items=12)
+    retailer = simulate(seed=1, items=8, days=300)
     retailer.write(tmp_path / "tables")
     forestock("load", "tables")
     last = retailer.last_day
@@ -58,11 +58,12 @@ def test_what_is_sold_later_changes_no_earlier_threshold(forestock, tmp_path):
 
 
 @pytest.mark.walk
+@pytest.mark.usefixtures("few_candidates")
 def test_a_review_decides_from_its_own_evening_on(forestock, tmp_path, monkeypatch):
     """An order of the evening of day d rests on the latest review by d, the first shelf on the one before."""
     from serving import proof
 
-    retailer = simulate(seed=1, items=4)
+    retailer = simulate(seed=1, items=4, days=200)
     retailer.write(tmp_path / "tables")
     forestock("load", "tables")
     settings = Settings(workspace=tmp_path / ".forestock", threads=1)
@@ -86,10 +87,11 @@ def test_a_review_decides_from_its_own_evening_on(forestock, tmp_path, monkeypat
 
 
 @pytest.mark.walk
+@pytest.mark.usefixtures("few_candidates")
 def test_orders_go_out_on_the_suppliers_order_days_only(forestock, tmp_path):
     from serving.proof import prove
 
-    retailer = simulate(seed=1, items=6)
+    retailer = simulate(seed=1, items=6, days=200)
     sourcing = retailer.tables["sourcing"].drop(columns="review_periods").assign(order_weekdays="Tue, Fri")
     sourcing.loc[::2, "order_weekdays"] = None
     replace(retailer, tables={**retailer.tables, "sourcing": sourcing}).write(tmp_path / "tables")
