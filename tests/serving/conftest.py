@@ -1,6 +1,7 @@
 """A small shop with plausible rows: what builders of the rooms before would have published."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,10 +84,18 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     made.store.close()
 
 
+@pytest.fixture(scope="session")
+def closed_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a shop that nobody has open: making its tables anew takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("closed")
+    open_shop(folder, f"sqlite:///{folder}/store.db").store.close()
+    return folder
+
+
 @pytest.fixture
-def new_shop(tmp_path: Path) -> Iterator[Shop]:
+def new_shop(closed_shop: Path, tmp_path: Path) -> Iterator[Shop]:
     """A shop of the test's own."""
-    made = open_shop(tmp_path, f"sqlite:///{tmp_path}/store.db")
+    made = copied_shop(closed_shop, tmp_path)
     yield made
     made.store.close()
 
@@ -133,6 +142,16 @@ def open_shop(folder: Path, url: str) -> Shop:
     store.publish(AS_OF, "data-1", "model-1", made.tables, results_digest=run, at=AT)
     store.apply(decision, AT)
     return made
+
+
+def copied_shop(closed: Path, folder: Path) -> Shop:
+    """What `open_shop` makes, copied from the folder of one that is closed."""
+    shutil.copytree(closed, folder, dirs_exist_ok=True)
+    facts, thresholds, orders, decision, _ = make_rows()
+    url = f"sqlite:///{folder}/store.db"
+    return Shop(
+        url, folder, Store.open(url), Results(folder / "results"), facts, thresholds, orders, decision
+    )
 
 
 @cache
