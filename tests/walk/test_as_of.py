@@ -96,6 +96,7 @@ def test_poison_after_the_date_changes_no_output_byte(forestock, tmp_path: Path)
         assert body == outputs["dirty"][command], f"{command} saw what was recorded after {as_of.date()}"
 
 
+@pytest.mark.usefixtures("few_candidates")
 def test_the_poison_is_seen_once_its_date_has_come(forestock, tmp_path: Path) -> None:
     """The proof that the poison above is strong enough to be noticed."""
     retailer = simulate(seed=5, items=4, stores=1, days=200)

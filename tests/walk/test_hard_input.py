@@ -102,6 +102,7 @@ def test_without_any_count_risk_and_plan_say_what_to_load(forestock, tmp_path: P
         assert "on_hand" in words
 
 
+@pytest.mark.usefixtures("few_candidates")
 def test_plan_tells_of_series_that_were_never_counted(forestock, tmp_path: Path) -> None:
     counts = pd.DataFrame({"sku": ["a"], "location": "s", "as_of": DAYS[-3], "on_hand": 0})
     history = pd.concat([poisson(4.0, "a"), poisson(4.0, "b")])
@@ -143,6 +144,7 @@ def test_orders_that_are_all_open_load(forestock, tmp_path: Path) -> None:
     assert ran.summary["accepted"]["supply_orders"] == 1
 
 
+@pytest.mark.usefixtures("few_candidates")
 def test_what_is_discontinued_is_not_bought(forestock, tmp_path: Path) -> None:
     items = pd.DataFrame({"sku": ["a", "b"], "lifecycle": ["active", "discontinued"]})
     counts = pd.DataFrame({"sku": ["a", "b"], "location": "s", "as_of": DAYS[-1], "on_hand": 0})
