@@ -1,6 +1,8 @@
 """Real histories: promotions in waves, shelves empty half of the time, weeks with 60% zeros."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from forecasting.baselines import Baseline
 from forecasting.gbm import Gbm
 from forecasting.panel import Panel, build_panel
-from forecasting.training import train
+from forecasting.training import TrainingReport, train
 from ingestion.periods import Period
 
 QUICK = (Baseline("moving_average"), Baseline("sba"), Gbm(pairs=7000, trees=50))
@@ -42,11 +44,22 @@ def pasta(data: Path) -> Panel:
     return build_panel({"demand": demand, "plans": plans}, Period("day"), as_of, 14, "closed", "IT")
 
 
+@cache
+def trained(read: Callable[[Path], Panel], data: Path) -> tuple[Panel, TrainingReport]:
+    """A history and what training finds on it, once for all tests of a process."""
+    panel = read(data)
+    return panel, train(panel, threads=1, candidates=QUICK)
+
+
+twice = pytest.mark.xdist_group("pasta")  # two tests ask for one training
+
+
 # Least that a learned forecast must save of the loss of the best plain one.
-@pytest.mark.parametrize(("read", "saved"), [(vn2, 0.2), (freshretail, 0.0), (pasta, 0.02)])
+@pytest.mark.parametrize(
+    ("read", "saved"), [(vn2, 0.2), (freshretail, 0.0), pytest.param(pasta, 0.02, marks=twice)]
+)
 def test_a_learned_forecast_loses_less_and_its_levels_hold(read, saved: float, shared_data: Path):
-    panel = read(shared_data)
-    report = train(panel, threads=1, candidates=QUICK)
+    panel, report = trained(read, shared_data)
     every = report.scores[report.scores["segment"] == "all"].set_index("candidate")
     plain = every.loc[["moving_average", "sba"], "pinball"].min()
     learned = every.drop(index=["moving_average", "sba"])
@@ -63,11 +76,11 @@ def test_a_learned_forecast_loses_less_and_its_levels_hold(read, saved: float, s
     assert set(demand.method) <= {report.champion, "pooled"}
 
 
+@twice
 def test_promotions_known_ahead_move_the_forecast(shared_data: Path):
-    panel = pasta(shared_data)
-    model = train(panel, threads=1, candidates=QUICK).model
+    panel, report = trained(pasta, shared_data)
     ahead = panel.plan[:, panel.length :]
     cut = replace(panel, plan=np.where(np.arange(panel.plan.shape[1]) < panel.length, panel.plan, 0))
-    with_plan, without = (model.predict(one, 14).mean[:, -1] for one in (panel, cut))
+    with_plan, without = (report.model.predict(one, 14).mean[:, -1] for one in (panel, cut))
     often = ahead.mean(axis=1) > 0.7
     assert with_plan[often].sum() > 1.2 * without[often].sum()
