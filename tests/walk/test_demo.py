@@ -30,14 +30,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
     with (folder / "out").open("wb") as out, (folder / "words").open("wb") as words:
         program = subprocess.Popen(command, cwd=folder, env=kept, stdout=out, stderr=words)
         url, since = f"http://127.0.0.1:{port}", time.monotonic()
-        while not _answers(url):
-            said = (folder / "words").read_text(encoding="utf-8")
-            assert program.poll() is None, said
-            assert time.monotonic() - since < PATIENCE, said
-            time.sleep(0.5)
-        yield url, json.loads((folder / "out").read_text(encoding="utf-8"))
-        program.send_signal(signal.SIGINT)
-        assert program.wait(timeout=30) == 0
+        try:
+            while not _answers(url):
+                said = (folder / "words").read_text(encoding="utf-8")
+                assert program.poll() is None, said
+                assert time.monotonic() - since < PATIENCE, said
+                time.sleep(0.5)
+            yield url, json.loads((folder / "out").read_text(encoding="utf-8"))
+            program.send_signal(signal.SIGINT)
+            assert program.wait(timeout=30) == 0
+        finally:  # one that came up too late would train and serve on beside the tests that follow
+            program.kill()
+            program.wait()
     assert "Traceback" not in (folder / "words").read_text(encoding="utf-8")
 
 
