@@ -114,7 +114,7 @@ def yields(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, s
     whose mean is off by more than is allowed beside one whose mean is not: its quantiles may have been
     brought to where demand is, but its mean stays where it was.
     """
-    if incumbent.plain and not challenger.plain and _year_unjudged(panel, folds):
+    if incumbent.plain and not challenger.plain and year_unjudged(panel, folds):
         return "knows no season, of which less than a year was judged"
     scored = np.isfinite(challenger.loss) & np.isfinite(incumbent.loss)
     demand = float(folds.actual[scored].sum())
@@ -130,7 +130,7 @@ def yields(panel: Panel, folds: Folds, challenger: Trial, incumbent: Trial, *, s
     return f"is off by {_percent(before)} of demand in its mean" if right else ""
 
 
-def _year_unjudged(panel: Panel, folds: Folds) -> bool:
+def year_unjudged(panel: Panel, folds: Folds) -> bool:
     """Whether there are two years of history and the judged windows span less than one."""
     year = YEAR[panel.period.name]
     told = panel.length - int(panel.first.min(initial=panel.length))

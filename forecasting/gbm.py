@@ -30,6 +30,9 @@ from ingestion.errors import Problem
 
 LEAST = 200  # rows to learn from
 BINS = 255
+# A period is the target of many origins. Of few series more repeats than this cost time and are learned by
+# heart: on thirty series of 430 days this takes a third of the time and loses 1 % less, as on FreshRetail.
+AGAIN = 2.5
 STEP_SIGNS = {"planned": 1, "lift": 1}
 SUM_SIGNS = dict.fromkeys(features.PROMOTED, 1) | {"until_promotion": -1}
 Base = Literal["structure", "steps"]
@@ -38,7 +41,7 @@ Base = Literal["structure", "steps"]
 class StepFit(NamedTuple):
     """How the model of single periods is fitted, beside the boosters of the sums.
 
-    cells: most periods that it learns from
+    cells: most periods that it learns from; each of a history is among them AGAIN times at most on average
     worth: a period counts for this power of what is expected of it, over the average of its window: 1 were
         right for the noise of counts, 2 for squared errors in units
     leaves, trees, rate: multiples of the boosters' own
@@ -167,7 +170,8 @@ class Gbm:
         """Demand of a single period as a multiple of its structural expectation."""
         covariates, way = covariates_for(panel), STEP_FITS[panel.period.name]
         tables, targets, worths = [], [], []
-        share = way.cells / max(len(pairs[0]) * horizon, 1)
+        cells = min(way.cells, AGAIN * int(panel.observed.sum()))
+        share = cells / max(len(pairs[0]) * horizon, 1)
         for part in np.array_split(np.argsort(pairs[1], kind="stable"), max(-(-len(pairs[0]) // BLOCK), 1)):
             series, at = pairs[0][part], pairs[1][part]
             built = build_steps(panel, series, at, horizon, covariates)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from forecasting.alike import YEAR
 from forecasting.baselines import LOOK_BACK, SEASON, plainly
 from forecasting.forecaster import Prediction
 from forecasting.history import summarise
@@ -22,6 +23,11 @@ from ingestion.errors import Problem
 KINDS = ("ets", "theta")
 LEAST = 12  # periods with a history that changes, before a model of its own is fitted
 LONGEST_SEASON = {"ets": 24, "theta": 400}  # the library's ETS knows no longer one
+
+
+def knows_year(name: str, period: str) -> bool:
+    """Whether a kind of model repeats what a year brings; period: day, week or month."""
+    return YEAR[period] <= SEASON[period] <= LONGEST_SEASON[name]
 
 
 class _Model(Protocol):

@@ -29,13 +29,14 @@ from forecasting.ensemble import (
     segments_of,
 )
 from forecasting.forecaster import Fitted, Forecaster, Prediction, between
-from forecasting.gate import SAME, Verdict, decision_cost, judge, yields
+from forecasting.gate import SAME, Verdict, decision_cost, judge, year_unjudged, yields
 from forecasting.gbm import Gbm
 from forecasting.linear import Linear
 from forecasting.models import DemandModel
 from forecasting.panel import Panel
 from forecasting.samples import ahead_of
-from forecasting.statistical import Statistical
+from forecasting.statistical import KINDS as LOCAL
+from forecasting.statistical import Statistical, knows_year
 from forecasting.trials import Trial
 from ingestion.errors import Problem
 
@@ -166,7 +167,8 @@ def train(
     tried = _try_all(run, candidates or default_candidates())
     across = {name: run.across(one.prediction) for name, one in tried.items()}
     trials = {name: _trial(run, one, across[name]) for name, one in tried.items()}
-    members = {name: rows for name, rows in across.items() if _can_join(trials, name)}
+    short = _short(run)
+    members = {name: rows for name, rows in across.items() if _can_join(trials, name, short)}
     average = _average(run, tried, members) if len(members) > 1 else None
     if average is not None:
         said = average.prediction.mean, average.prediction.quantiles, average.seconds
@@ -259,14 +261,22 @@ def _judged(
     )
 
 
-def _can_join(trials: dict[str, Trial], name: str) -> bool:
+def _can_join(trials: dict[str, Trial], name: str, short: frozenset[str] = frozenset()) -> bool:
     """Whether a candidate is averaged with others: it loses hardly more than the best, and is no plain
     forecast where a learned one is the best. Plain ones know neither season nor plans: in a calm month that
-    hardly shows, and the peak after it is missed by all that they weigh.
+    hardly shows, and the peak after it is missed by all that they weigh. Nor do those of `short` know it.
     """
     loss = {key: _mean_loss(one, trials) for key, one in trials.items()}
     best = min(loss, key=lambda key: loss[key])
-    return bool(loss[name] <= NEARLY * loss[best]) and (trials[best].plain or not trials[name].plain)
+    unaware = {key for key, trial in trials.items() if trial.plain} | short
+    return bool(loss[name] <= NEARLY * loss[best]) and (best in unaware or name not in unaware)
+
+
+def _short(run: _Run) -> frozenset[str]:
+    """Models of one series alone that know no year, where less than one was judged; else none."""
+    period = run.panel.period.name
+    unjudged = year_unjudged(run.panel, run.folds)
+    return frozenset(kind for kind in LOCAL if unjudged and not knows_year(kind, period))
 
 
 def _average(run: _Run, tried: dict[str, _Tried], members: Members) -> _Average:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import poisson
 
+from forecasting.alike import YEAR
 from forecasting.backtest import build_folds, losses, truth_of
 from forecasting.baselines import KINDS, Baseline
 from forecasting.cumulative import LEVELS
@@ -17,7 +18,7 @@ from forecasting.forecaster import Prediction
 from forecasting.gate import SAME, judge
 from forecasting.gbm import Gbm
 from forecasting.panel import Panel, build_panel
-from forecasting.training import TIE, _can_join, _decide, _Run, train
+from forecasting.training import TIE, _can_join, _decide, _Run, _short, train
 from forecasting.trials import Trial
 from ingestion.periods import Period
 
@@ -175,8 +176,23 @@ def test_plain_forecasts_are_averaged_only_where_no_learned_one_is_the_best(run:
     assert np.nanmean(tsb.loss) < NEARLY * np.nanmean(best.loss)
     trials = {one.name: one for one in (sba, tsb, best, near, far)}
     assert [name for name in trials if _can_join(trials, name)] == ["best", "near"]
+    assert [name for name in trials if _can_join(trials, name, frozenset({"near"}))] == ["best"]
     del trials["best"]
     assert [name for name in trials if _can_join(trials, name)] == ["sba", "tsb", "near"]
+
+
+@pytest.mark.parametrize(
+    ("period", "years", "short"),
+    [("day", 2.5, {"ets", "theta"}), ("week", 2.5, {"ets"}), ("month", 2.5, set()), ("week", 1.5, set())],
+)
+def test_models_that_know_no_year_are_short_until_one_was_judged(period: str, years: float, short: set[str]):
+    """Two years and more are known, and the judged origins lie within less than one."""
+    length = int(years * YEAR[period])
+    dates = Period(period).range(pd.Timestamp("2021-01-04"), length)
+    demand = pd.DataFrame({"date": dates, "quantity": 3.0}).assign(sku="a", location="s")
+    panel = build_panel({"demand": demand}, Period(period), dates[-1], 4)
+    folds = build_folds(panel, 4, 8, seed=0)
+    assert _short(_Run(panel, folds, folds.origin > 0, folds.actual, (4, 0, 1))) == short
 
 
 @pytest.mark.parametrize("fails", [(1, 5), (3, 4), (3, 5)])
