@@ -1,6 +1,7 @@
 """The simulated retailer walked evening by evening, and what came true of the thresholds of each.
 
-It owns the walk, and the worlds that levels are replayed in; `service.py` judges them.
+It owns the walk, and the worlds that levels are replayed in; `service.py` judges them. `walk` first, then
+`serve` for what was published, and `trade` for stock against service at other targets and by other rules.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from known_truth import known_levels
 from optimization.classic import Facts, fixed_cover, king, past_demand, root_of_time
 from optimization.exchange import Curve
 from optimization.lead_time import LeadTimes, learn_lead_times
-from optimization.protection import protection_demand
+from optimization.protection import ProtectionDemand, protection_demand
 from optimization.replay import Replay, covered, replay_thresholds, sample_lead_times
 from optimization.supply import supply_terms
 from optimization.targets import set_targets
@@ -55,10 +56,6 @@ class Service:
     forecast: volume, horizon, level, within: share of true sums within the forecast's quantile
     bias: forecast over true mean of the next 28 days, less one
     lead_times: supplier, largest distance between the learned and the true distribution function
-    curves: exchange of stock for service by ours and the classic rules, in the world of `replay`
-    fills: the levels of fill-rate targets, replayed in the same world
-    less: both at FILLS with a unit less everywhere: whole units cannot hit what lies between
-    known: both kinds for one who knew the true distributions of demand and lead time
     """
 
     keys: pd.DataFrame
@@ -68,6 +65,18 @@ class Service:
     forecast: pd.DataFrame
     bias: float
     lead_times: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Stock for service at several settings, in the world of `Service.replay`.
+
+    curves: by ours and the classic rules
+    fills: the levels of fill-rate targets
+    less: both at FILLS with a unit less everywhere: whole units cannot hit what lies between
+    known: both kinds for one who knew the true distributions of demand and lead time
+    """
+
     curves: list[Curve]
     fills: Curve
     less: list[Curve]
@@ -76,24 +85,43 @@ class Service:
 
 @dataclass(frozen=True)
 class Day:
-    """What one evening derives.
-
-    levels: (N, SETTINGS) units that cover the protection interval with each chance; fills: (N, FILLS) units
-        with each fill rate; facts: what classic rules know, (N, 1) each
-    """
+    """What one evening derives of N series; facts: what classic rules know, (N, 1) each."""
 
     thresholds: pd.DataFrame
     demand: CumulativeDemand
+    supply: pd.DataFrame
     lead_times: LeadTimes
-    levels: np.ndarray
-    fills: np.ndarray
     facts: Facts
 
 
-def measure(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, threads: int = 2) -> Service:
-    """Derive thresholds on every evening of the last `weeks` of the history, and replay them.
+@dataclass(frozen=True)
+class Walked:
+    """The T evenings, and the n series of them that are judged.
 
-    weeks: at least 5, as the replay measures from the fifth on
+    keys: (n,) as of `Service`; rows: their places in each evening's tables
+    pmfs, review: true lead times (n, L) in days, and days from review to review (n,)
+    """
+
+    retailer: Retailer
+    seed: int
+    dates: pd.DatetimeIndex
+    evenings: list[Day]
+    keys: pd.DataFrame
+    rows: list[np.ndarray]
+    worlds: "_Worlds"
+    pmfs: np.ndarray
+    review: np.ndarray
+
+    def judged(self, what: Callable[[Day], np.ndarray]) -> np.ndarray:
+        """(n, T, …) of the judged series."""
+        found = [what(day)[row] for day, row in zip(self.evenings, self.rows, strict=True)]
+        return np.stack(found, axis=1)
+
+
+def walk(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, threads: int = 2) -> Walked:
+    """Derive thresholds on every evening of the last `weeks` of the history.
+
+    weeks: at least 5, as a replay measures from the fifth on
     """
     retailer.write(folder / "tables")
     warehouse = Warehouse(folder / "warehouse")
@@ -105,35 +133,78 @@ def measure(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, th
             model = train(_panel(warehouse, date), threads=threads, seed=seed).model
         evenings.append(_evening(warehouse, model, date))
     keys = _keys(retailer.truth, dates)
-    rows = [_rows(evening.thresholds, keys) for evening in evenings]
-    levels = {
-        column: np.stack([e.thresholds[column].to_numpy()[r] for e, r in zip(evenings, rows, strict=True)], 1)
-        for column in ("reorder_point", "order_up_to")
-    }
-    ahead = [_matrix(retailer.truth, keys, date + DAY, date + 60 * DAY) for date in dates]
-    pmfs, review = (
-        _true_lead_times(retailer.truth, keys),
-        _terms(retailer, keys, "review_periods").astype(int),
+    return Walked(
+        retailer,
+        seed,
+        dates,
+        evenings,
+        keys,
+        rows=[_rows(evening.thresholds, keys) for evening in evenings],
+        worlds=_worlds(retailer, keys, dates, seed),
+        pmfs=_true_lead_times(retailer.truth, keys),
+        review=_terms(retailer, keys, "review_periods").astype(int),
     )
-    inside = [covered(a, levels["reorder_point"][:, t], pmfs, review) for t, a in enumerate(ahead)]
-    worlds = _worlds(retailer, keys, dates, seed)
-    replay, in_store = _replays(worlds, levels)
-    curves, fills, less = _curves(worlds, evenings, rows)
-    at = _rows(retailer.truth.keys, keys), dates
-    true = known_levels(retailer.truth, at, (pmfs, review), (SETTINGS, FILLS), seed)
+
+
+def serve(walked: Walked) -> Service:
+    """What came true of the thresholds that each evening published."""
+    truth, keys = walked.retailer.truth, walked.keys
+    reorder_point, order_up_to = (
+        walked.judged(lambda day, c=c: day.thresholds[c].to_numpy()) for c in ("reorder_point", "order_up_to")
+    )
+    ahead = [_matrix(truth, keys, date + DAY, date + 60 * DAY) for date in walked.dates]
+    inside = [covered(a, reorder_point[:, t], walked.pmfs, walked.review) for t, a in enumerate(ahead)]
+    replay, in_store = _replays(walked.worlds, reorder_point, order_up_to)
     return Service(
         keys,
         covered=np.stack(inside, axis=1),
         replay=replay,
         in_store=in_store,
-        forecast=_forecast_coverage(keys, evenings, rows, ahead),
-        bias=_bias(evenings, rows, ahead),
-        lead_times=_lead_time_distance(retailer.truth, evenings[0].lead_times),
-        curves=curves,
-        fills=fills,
-        less=less,
-        known=[_curve("the truth known", worlds, x, y) for x, y in zip((SETTINGS, FILLS), true, strict=True)],
+        forecast=_forecast_coverage(walked, ahead),
+        bias=_bias(walked, ahead),
+        lead_times=_lead_time_distance(truth, walked.evenings[0].lead_times),
     )
+
+
+def trade(walked: Walked) -> Exchange:
+    """Stock against service: ours at several targets, the classic rules, and one who knows the truth."""
+    truth, worlds = walked.retailer.truth, walked.worlds
+    over = [
+        protection_demand(day.demand, day.lead_times, day.supply["review_periods"].to_numpy(dtype=np.int64))
+        for day in walked.evenings
+    ]
+    each = list(zip(over, walked.evenings, walked.rows, strict=True))
+    ours = np.stack([sums.quantile(SETTINGS)[row] for sums, _, row in each], axis=1)
+    filled = np.stack([_fill_levels(sums, day.supply)[row] for sums, day, row in each], axis=1)
+    facts = Facts(*(walked.judged(lambda day, k=k: day.facts[k][:, 0]) for k in range(4)))
+    rules = (("King", king, WIDER), ("z·σ·√L", root_of_time, WIDER), ("fixed cover", fixed_cover, COVERS))
+    curves = [_curve("forestock", worlds, SETTINGS, ours)]
+    curves += [_curve(n, worlds, at, np.stack([rule(facts, x) for x in at], axis=2)) for n, rule, at in rules]
+    less = ours[:, :, np.searchsorted(SETTINGS, FILLS)] - 1.0, filled - 1.0
+    known = known_levels(
+        truth,
+        (_rows(truth.keys, walked.keys), walked.dates),
+        (walked.pmfs, walked.review),
+        (SETTINGS, FILLS),
+        walked.seed,
+    )
+    return Exchange(
+        curves,
+        fills=_curve("forestock", worlds, FILLS, filled, round_up),
+        less=[
+            _curve("a unit less", worlds, FILLS, less[0]),
+            _curve("a unit less", worlds, FILLS, less[1], round_up),
+        ],
+        known=[
+            _curve("the truth known", worlds, x, y) for x, y in zip((SETTINGS, FILLS), known, strict=True)
+        ],
+    )
+
+
+def _fill_levels(over: ProtectionDemand, supply: pd.DataFrame) -> np.ndarray:
+    """(N, FILLS) units with each fill rate."""
+    unit = supply["whole"].to_numpy(dtype=float)
+    return np.stack([over.fill_level(np.full(len(unit), target), unit) for target in FILLS], axis=1)
 
 
 @dataclass(frozen=True)
@@ -159,39 +230,15 @@ def _worlds(retailer: Retailer, keys: pd.DataFrame, dates: pd.DatetimeIndex, see
     return _Worlds(true, common | {"backorder": True}, common | lots)
 
 
-def _replays(worlds: _Worlds, levels: dict[str, np.ndarray]) -> tuple[Replay, Replay]:
+def _replays(worlds: _Worlds, reorder_point: np.ndarray, order_up_to: np.ndarray) -> tuple[Replay, Replay]:
     """The two worlds; on the days before the test weeks the first thresholds hold."""
-    point, up_to = (_from_before(levels[c]) for c in ("reorder_point", "order_up_to"))
+    point, up_to = _from_before(reorder_point), _from_before(order_up_to)
     plain = replay_thresholds(worlds.demand, point, point, **worlds.plain)
     return plain, replay_thresholds(worlds.demand, point, up_to, **worlds.store)
 
 
 def _from_before(levels: np.ndarray) -> np.ndarray:
     return np.hstack([np.repeat(levels[:, :1], BEFORE, axis=1), levels])
-
-
-def _curves(
-    worlds: _Worlds, evenings: list[Day], rows: list[np.ndarray]
-) -> tuple[list[Curve], Curve, list[Curve]]:
-    """Ours first, then the classic rules; ours at fill rates; ours with a unit less, of both kinds."""
-
-    def stack(what: Callable[[Day], np.ndarray]) -> np.ndarray:
-        return np.stack([what(day)[row] for day, row in zip(evenings, rows, strict=True)], axis=1)
-
-    ours, filled = stack(lambda day: day.levels), stack(lambda day: day.fills)
-    facts = Facts(*(stack(lambda day, k=k: day.facts[k][:, 0]) for k in range(4)))
-    rules = (("King", king, WIDER), ("z·σ·√L", root_of_time, WIDER), ("fixed cover", fixed_cover, COVERS))
-    curves = [_curve("forestock", worlds, SETTINGS, ours)]
-    curves += [_curve(n, worlds, at, np.stack([rule(facts, x) for x in at], axis=2)) for n, rule, at in rules]
-    less = ours[:, :, np.searchsorted(SETTINGS, FILLS)] - 1.0, filled - 1.0
-    return (
-        curves,
-        _curve("forestock", worlds, FILLS, filled, round_up),
-        [
-            _curve("a unit less", worlds, FILLS, less[0]),
-            _curve("a unit less", worlds, FILLS, less[1], round_up),
-        ],
-    )
 
 
 def _curve(
@@ -224,19 +271,11 @@ def _evening(warehouse: Warehouse, model: DemandModel, date: pd.Timestamp) -> Da
     supply = supply_terms(demand.keys, tables, warehouse.period, date)
     lead_times = learn_lead_times(tables["supply_orders"], supply, warehouse.period, date)
     targets = set_targets(supply, tables["policies"], warehouse.period)
-    review = supply["review_periods"].to_numpy(dtype=np.int64)
-    over = protection_demand(demand, lead_times, review)
-    fills = np.stack(
-        [
-            over.fill_level(np.full(len(review), target), supply["whole"].to_numpy(dtype=float))
-            for target in FILLS
-        ],
-        axis=1,
-    )
     mean, sd = past_demand(panel.quantity, panel.observed, PAST)
-    facts = Facts(*(x[:, None] for x in (mean, sd, lead_times.mean + review, lead_times.sd)))
+    protected = lead_times.mean + supply["review_periods"].to_numpy(dtype=np.int64)
+    facts = Facts(*(x[:, None] for x in (mean, sd, protected, lead_times.sd)))
     thresholds = derive_thresholds(demand, supply, lead_times, targets)
-    return Day(thresholds, demand, lead_times, over.quantile(SETTINGS), fills, facts)
+    return Day(thresholds, demand, supply, lead_times, facts)
 
 
 def _keys(truth: Truth, dates: pd.DatetimeIndex) -> pd.DataFrame:
@@ -273,28 +312,25 @@ def _terms(retailer: Retailer, keys: pd.DataFrame, column: str) -> np.ndarray:
     return sourcing[column].to_numpy()[_rows(sourcing, keys)]
 
 
-def _forecast_coverage(
-    keys: pd.DataFrame, evenings: list[Day], rows: list[np.ndarray], ahead: list[np.ndarray]
-) -> pd.DataFrame:
+def _forecast_coverage(walked: Walked, ahead: list[np.ndarray]) -> pd.DataFrame:
     """Share of true sums within the quantile; of a tie, the share that makes a right forecast right."""
-    parts = []
-    for evening, row, future in zip(evenings[::7], rows[::7], ahead[::7], strict=True):
+    parts, volume = [], walked.keys["volume"]
+    for evening, row, future in zip(walked.evenings[::7], walked.rows[::7], ahead[::7], strict=True):
         quantiles = evening.demand.quantile(LEVELS)[row]
         sums = np.cumsum(future, axis=1)
         for h in (7, 14, 28):
             for k, level in enumerate(LEVELS):
                 within = sums[:, h - 1] <= np.ceil(quantiles[:, h - 1, k] - 1e-4)
-                parts.append(
-                    pd.DataFrame({"volume": keys["volume"], "horizon": h, "level": level, "w": within})
-                )
+                parts.append(pd.DataFrame({"volume": volume, "horizon": h, "level": level, "w": within}))
     table = pd.concat(parts)
     return table.pivot_table(
         index=["volume", "horizon"], columns="level", values="w", aggfunc="mean"
     ).reset_index()
 
 
-def _bias(evenings: list[Day], rows: list[np.ndarray], ahead: list[np.ndarray]) -> float:
-    predicted = sum(e.demand.mean[r, 27].sum() for e, r in zip(evenings[::7], rows[::7], strict=True))
+def _bias(walked: Walked, ahead: list[np.ndarray]) -> float:
+    weekly = zip(walked.evenings[::7], walked.rows[::7], strict=True)
+    predicted = sum(day.demand.mean[row, 27].sum() for day, row in weekly)
     return float(predicted / sum(a[:, :28].sum() for a in ahead[::7]) - 1)
 
 

@@ -19,19 +19,22 @@ Beside them, what may be at fault: the coverage of the forecast's own sums, its 
 times are from the true ones. Each verdict stands beside the standard error of its figure, taken over items,
 whose stores share promotions: a miss smaller than that says nothing.
 
-Run: python benchmarks/service.py [--items 200] [--weeks 12] [--seeds 0 1 2] [--out service.csv]
+Run: python benchmarks/service.py [--items 200] [--weeks 12] [--seeds 0 1 2] [--at-once 2] [--out service.csv]
 """
 
 import argparse
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from evenings import FILLS, Service, measure
+from evenings import FILLS, Exchange, Service, serve, trade, walk
 from ingestion.retailer import simulate
 from optimization.exchange import Curve, compare
 from optimization.pictures import exchange_picture
@@ -72,53 +75,57 @@ def report(service: Service) -> pd.DataFrame:
 def pooled(services: list[Service]) -> Service:
     """Several retailers as one; items of one are not those of another."""
     keys = [s.keys.assign(sku=f"{k} " + s.keys["sku"].astype("str")) for k, s in enumerate(services)]
-
-    def together(replays: list[Replay]) -> Replay:
-        arrays = {
-            field.name: np.concatenate([getattr(r, field.name) for r in replays])
-            for field in fields(Replay)
-            if isinstance(getattr(replays[0], field.name), np.ndarray)
-        }
-        return replace(replays[0], **arrays)
-
-    def each(parts: list[list[Curve]]) -> list[Curve]:
-        return [curve(list(several)) for several in zip(*parts, strict=True)]
-
-    def curve(curves: list[Curve]) -> Curve:
-        return replace(
-            curves[0],
-            replays=tuple(together(list(at)) for at in zip(*[c.replays for c in curves], strict=True)),
-        )
-
+    forecast = pd.concat([s.forecast for s in services])
     return Service(
         pd.concat(keys, ignore_index=True),
         covered=np.concatenate([s.covered for s in services]),
-        replay=together([s.replay for s in services]),
-        in_store=together([s.in_store for s in services]),
-        forecast=pd.concat([s.forecast for s in services])
-        .groupby(["volume", "horizon"], as_index=False)
-        .mean(),
+        replay=_together([s.replay for s in services]),
+        in_store=_together([s.in_store for s in services]),
+        forecast=forecast.groupby(["volume", "horizon"], as_index=False).mean(),
         bias=float(np.mean([s.bias for s in services])),
         lead_times=pd.concat([s.lead_times for s in services]).groupby("supplier", as_index=False).mean(),
-        curves=each([s.curves for s in services]),
-        fills=curve([s.fills for s in services]),
-        less=each([s.less for s in services]),
-        known=each([s.known for s in services]),
     )
 
 
-def achieved(service: Service) -> pd.DataFrame:
+def pooled_trades(trades: list[Exchange]) -> Exchange:
+    """The exchanges of several retailers as one, its series as in `pooled`."""
+
+    def curve(curves: tuple[Curve, ...]) -> Curve:
+        replays = zip(*[c.replays for c in curves], strict=True)
+        return replace(curves[0], replays=tuple(_together(list(at)) for at in replays))
+
+    def each(parts: list[list[Curve]]) -> list[Curve]:
+        return [curve(several) for several in zip(*parts, strict=True)]
+
+    return Exchange(
+        curves=each([t.curves for t in trades]),
+        fills=curve(tuple(t.fills for t in trades)),
+        less=each([t.less for t in trades]),
+        known=each([t.known for t in trades]),
+    )
+
+
+def _together(replays: list[Replay]) -> Replay:
+    arrays = {
+        field.name: np.concatenate([getattr(r, field.name) for r in replays])
+        for field in fields(Replay)
+        if isinstance(getattr(replays[0], field.name), np.ndarray)
+    }
+    return replace(replays[0], **arrays)
+
+
+def achieved(keys: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
     """Cycle service and fill rate reached at each target, over all series and by group, with their errors.
 
     error: standard error of the ratio over items; passes: within BAND of the target; unit_less: what a unit
     less everywhere would have reached; truth_known: what one reaches who knew the truth
     """
-    groups = {"all": pd.Series("all", index=service.keys.index)}
-    groups |= {name: service.keys[name] for name in ("volume", "supplier_kind")}
-    item = pd.factorize(service.keys["sku"])[0]
+    groups = {"all": pd.Series("all", index=keys.index)}
+    groups |= {name: keys[name] for name in ("volume", "supplier_kind")}
+    item = pd.factorize(keys["sku"])[0]
     rows = []
-    ours = service.curves[0], service.fills
-    plays = zip(ours, service.less, service.known, strict=True)
+    ours = exchange.curves[0], exchange.fills
+    plays = zip(ours, exchange.less, exchange.known, strict=True)
     for counted, curves in zip((CYCLES, UNITS), plays, strict=True):
         at, below, known = (dict(zip(c.settings, c.replays, strict=True)) for c in curves)
         for name, labels in groups.items():
@@ -147,9 +154,11 @@ def _reached(
     return float(got), float(np.sqrt(np.square(off).sum() * count / max(count - 1, 1)) / whole.sum())
 
 
-def verdicts(service: Service, saved: pd.DataFrame) -> list[str]:
-    """One line a demand on the thresholds: what is asked, what came out, pass or FAIL."""
-    table = achieved(service)
+def verdicts(keys: pd.DataFrame, exchange: Exchange, table: pd.DataFrame, saved: pd.DataFrame) -> list[str]:
+    """One line a demand on the thresholds: what is asked, what came out, pass or FAIL.
+
+    table, saved: from `achieved` and `savings`
+    """
     lines = []
     for row in table[table["by"] != "all"].itertuples():
         word = "alpha" if row.measure == "cycle_service" else "beta"
@@ -158,8 +167,8 @@ def verdicts(service: Service, saved: pd.DataFrame) -> list[str]:
             f"{row.achieved:.3f} ± {row.error:.3f} (a unit less {row.unit_less:.3f}, the truth known "
             f"{row.truth_known:.3f}), asked {row.target:.2f} ± {BAND}: {'pass' if row.passes else 'FAIL'}"
         )
-    knowing = replace(service, curves=[service.known[0], *service.curves[1:]], fills=service.known[1])
-    best = savings(knowing).set_index(["measure", "policy", "setting"])["saving"]
+    knowing = replace(exchange, curves=[exchange.known[0], *exchange.curves[1:]], fills=exchange.known[1])
+    best = savings(keys, knowing).set_index(["measure", "policy", "setting"])["saving"]
     for row in saved[saved["setting"].isin(FILLS) & saved["policy"].isin(list(LESS))].itertuples():
         asked = LESS[row.policy]
         known = best[row.measure, row.policy, row.setting]
@@ -173,7 +182,7 @@ def verdicts(service: Service, saved: pd.DataFrame) -> list[str]:
     return lines
 
 
-def savings(service: Service, seed: int = 0) -> pd.DataFrame:
+def savings(keys: pd.DataFrame, exchange: Exchange, seed: int = 0) -> pd.DataFrame:
     """Stock that ours does without at equal service, against each rule at one setting for all, and against a
     fixed cover that each kind of item sets for itself.
 
@@ -181,12 +190,12 @@ def savings(service: Service, seed: int = 0) -> pd.DataFrame:
     Beside what `exchange.compare` gives, at_least: share of the stock of a rule's largest setting, which is
     less than the saving where that setting serves less; NaN where each kind has a setting of its own.
     """
-    levels, *classic = service.curves
+    levels, *classic = exchange.curves
     cover = Curve("fixed cover a kind", classic[-1].settings, classic[-1].replays)
-    kinds = service.keys["kind"].to_numpy()
+    kinds = keys["kind"].to_numpy()
     most = {rule.policy: float(rule.replays[-1].stock.mean()) for rule in classic}
     found = []
-    for kind, ours in zip(("cycle_service", "fill_rate"), (levels, service.fills), strict=True):
+    for kind, ours in zip(("cycle_service", "fill_rate"), (levels, exchange.fills), strict=True):
         for table in (
             compare(ours, classic, kind, seed=seed),
             compare(ours, [cover], kind, groups=kinds, seed=seed),
@@ -197,22 +206,28 @@ def savings(service: Service, seed: int = 0) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
+def measure(seed: int, items: int, weeks: int, threads: int) -> tuple[Service, Exchange]:
+    """One simulated retailer."""
+    with tempfile.TemporaryDirectory() as folder:
+        walked = walk(simulate(seed, items=items), Path(folder), weeks, seed, threads)
+    return serve(walked), trade(walked)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     for name, default in (("items", 200), ("weeks", 12), ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--at-once", type=int, default=1, help="retailers measured at once")
     parser.add_argument("--out", type=Path, help="write the table of service as CSV")
     parser.add_argument("--picture", type=Path, help="draw the exchange curves as PNG or SVG")
     options = parser.parse_args()
     began = time.perf_counter()
-    services = []
-    for seed in options.seeds:
-        with tempfile.TemporaryDirectory() as folder:
-            retailer = simulate(seed, items=options.items)
-            services.append(measure(retailer, Path(folder), options.weeks, seed, options.threads))
-    service = pooled(services)
+    one = partial(measure, items=options.items, weeks=options.weeks, threads=options.threads)
+    with ProcessPoolExecutor(options.at_once, mp_context=get_context("spawn")) as pool:
+        services, trades = zip(*pool.map(one, options.seeds), strict=True)
+    service, exchange = pooled(list(services)), pooled_trades(list(trades))
     table = report(service)
     if options.out:
         table.to_csv(options.out, index=False)
@@ -221,13 +236,14 @@ def main() -> None:
     interval = service.replay.summary().set_index("measure").loc["cycle_service"]
     print(f"\ncycles: 95 % interval over series {interval['low']:.3f} to {interval['high']:.3f}")
     print("\nTargets and what was achieved, single units, demand waits")
-    print(achieved(service).round(3).to_string(index=False))
-    saved = savings(service)
+    reached = achieved(service.keys, exchange)
+    print(reached.round(3).to_string(index=False))
+    saved = savings(service.keys, exchange)
     print("\nStock at equal service")
     print(saved.round(3).to_string(index=False))
-    print("\n" + "\n".join(verdicts(service, saved)))
+    print("\n" + "\n".join(verdicts(service.keys, exchange, reached, saved)))
     if options.picture:
-        exchange_picture(service.curves, "cycle_service", None, "units").savefig(options.picture)
+        exchange_picture(exchange.curves, "cycle_service", None, "units").savefig(options.picture)
     print("\nForecast: share of true sums within the quantile, whole units")
     print(service.forecast.round(3).to_string(index=False))
     print(f"bias of the next 28 days: {service.bias:+.3f}")

@@ -108,21 +108,31 @@ def wander(pmf: np.ndarray, drift: float) -> np.ndarray:
 def since_shift(rows: pd.DataFrame, values: np.ndarray) -> np.ndarray:
     """(n,) weights of observations: from before a sure shift of their supplier they count FORGOTTEN.
 
+    rows, values: as for `last_shift`, with weight
+    """
+    since = last_shift(rows, values).reindex(rows["supplier"]).to_numpy()
+    before = rows["ordered_on"].to_numpy() <= since
+    return np.where(before, FORGOTTEN, 1.0) * rows["weight"].to_numpy(dtype=float)
+
+
+def last_shift(rows: pd.DataFrame, values: np.ndarray) -> pd.Series:
+    """Day after which each supplier's orders surely take other times than those before; NaT where none is.
+
     Of an order placed after a cut its place among those before it of the same series is taken, in (0, 1), one
     that is still open to be anywhere above its age. Were all alike, the mean place would be one half. Orders
     of one day are one piece of evidence. Of several cuts the surest counts.
-    rows: observations with supplier, location, sku, ordered_on, received and weight
+    rows: observations with supplier, location, sku, ordered_on and received
     values: (n,) whole periods that they took
+    Indexed by supplier.
     """
-    weight = rows["weight"].to_numpy(dtype=float)
     if not len(rows):
-        return weight
+        return pd.Series(dtype="datetime64[ns]")
     series, _ = codes(rows, ["supplier", "location", "sku"])
     day, days = codes(rows, ["supplier", "ordered_on"])
-    of, _ = codes(days, ["supplier"])
+    of, names = codes(days, ["supplier"])
     placed = days["ordered_on"].to_numpy()
     key, waits = series * (int(values.max()) + 2) + values, ~rows["received"].to_numpy(dtype=bool)
-    surest, since = np.full(of.max() + 1, SURE), np.full(of.max() + 1, np.datetime64("NaT"), placed.dtype)
+    surest, since = np.full(len(names), SURE), np.full(len(names), np.datetime64("NaT"), placed.dtype)
     for cut in placed.max() - CUTS.to_numpy():
         place, known = _places(series, key, waits, (placed <= cut)[day])
         seen = np.bincount(day[known], minlength=len(days))
@@ -130,7 +140,7 @@ def since_shift(rows: pd.DataFrame, values: np.ndarray) -> np.ndarray:
         sure = _moved(of, mean, (seen > 0) & (placed <= cut), (seen > 0) & (placed > cut))
         since[sure > surest] = cut
         surest = np.maximum(surest, sure)
-    return np.where((placed <= since[of])[day], FORGOTTEN, 1.0) * weight
+    return pd.Series(since, index=pd.Index(names["supplier"]))
 
 
 def _places(

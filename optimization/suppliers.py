@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ingestion.periods import Period
-from optimization.drift import YEAR, moves
+from optimization.drift import YEAR, last_shift, moves
 from optimization.explanation import PERIODS, amount, percent
 from optimization.receipts import observe
 
@@ -34,7 +34,8 @@ def rate_suppliers(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timest
         mean, the standard deviation and the quantiles (receipts.HALF_LIFE)
     trend: lead times of the last RECENT days over those of the year before them, less one; NaN where there
         are fewer than two orders in either
-    shifted: whether the trend is at least LEAST and more than luck
+    shifted: whether the trend is more than luck, or thresholds go by the orders since a shift, of which the
+        words tell the day (`drift.since_shift`); not where the trend is less than LEAST
     set_aside: order rows that could not be used, such as received before they were ordered
     """
     now = period.end(as_of)
@@ -51,9 +52,10 @@ def rate_suppliers(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timest
     mean = _share(came["weight"] * came["periods"], came["supplier"], weight)
     spread = _share(came["weight"] * came["periods"] ** 2, came["supplier"], weight) - mean**2
     shift = moves(rows, now - RECENT, now, now - RECENT - YEAR)
-    sure = (shift["move"].abs() >= SURE * np.sqrt(shift["variance"])) & (
-        shift["move"].abs() >= np.log1p(LEAST)
-    )
+    moved = shift["move"].reindex(names).abs()
+    sure = moved >= SURE * np.sqrt(shift["variance"].reindex(names))
+    since = last_shift(rows, rows["periods"].to_numpy()).reindex(names)
+    shifted = (sure | since.notna()) & ~(moved < np.log1p(LEAST))
     out = pd.DataFrame(index=names).assign(
         kind=rows.groupby("supplier")["kind"].agg(lambda kinds: kinds.mode().iloc[0]),
         receipts=came["supplier"].value_counts(),
@@ -64,12 +66,12 @@ def rate_suppliers(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timest
         lead_time_mean=mean,
         lead_time_sd=np.sqrt(spread.clip(lower=0.0)),
         trend=np.expm1(shift["move"]),
-        shifted=sure,
+        shifted=shifted,
+        since=since.where(shifted),
         set_aside=suppliers.value_counts(),
     )
     counts = ["receipts", "open_orders", "overdue", "set_aside"]
     out[counts] = out[counts].fillna(0).astype(int)
-    out["shifted"] = out["shifted"].astype("boolean").fillna(value=False).astype(bool)
     for level in (0.5, 0.9):
         out[f"lead_time_q{100 * level:.0f}"] = _quantile(came, level).reindex(names)
     out = out.reset_index()
@@ -101,9 +103,11 @@ def _english(row: dict[str, Any], period: str) -> str:
         said = f"{row['receipts']} deliveries, usually within {amount(row['lead_time_q50'])} {word}, "
         said += f"9 of 10 within {amount(row['lead_time_q90'])}"
         said += "." if np.isnan(row["on_time"]) else f"; {percent(round(row['on_time'], 3))} as promised."
-    if row["shifted"]:
+    if row["shifted"] and not np.isnan(row["trend"]):
         way = "longer" if row["trend"] > 0 else "shorter"
         said += f" Of late {percent(round(abs(row['trend']), 2))} {way} than the year before."
+    if not pd.isna(row["since"]):
+        said += f" Orders after {row['since'].date()} take other times than those before, and count most."
     if row["overdue"]:
         said += f" Overdue: {row['overdue']}."
     if row["set_aside"]:
@@ -119,9 +123,11 @@ def _chinese(row: dict[str, Any], period: str) -> str:
         said = f"到货{row['receipts']}次，半数在{amount(row['lead_time_q50'])}{word}内，"
         said += f"九成在{amount(row['lead_time_q90'])}{word}内"
         said += "。" if np.isnan(row["on_time"]) else f"；按期率{percent(round(row['on_time'], 3))}。"
-    if row["shifted"]:
+    if row["shifted"] and not np.isnan(row["trend"]):
         way = "变长" if row["trend"] > 0 else "缩短"
         said += f"近期交期较上年{way}{percent(round(abs(row['trend']), 2))}。"
+    if not pd.isna(row["since"]):
+        said += f"{row['since'].date()}之后的订单交期与此前不同，以其为准。"
     if row["overdue"]:
         said += f"逾期{row['overdue']}单。"
     if row["set_aside"]:

@@ -65,6 +65,19 @@ def test_a_supplier_that_has_slowed_down_comes_first():
     assert np.isnan(rated(orders("new", [5, 6], [10, 20])).loc["new", "trend"])
 
 
+def test_the_day_that_thresholds_go_by_is_said():
+    """10 days, since 50 days ago 20 or more: too few deliveries for a trend, enough for the thresholds."""
+    weekly = list(range(3, 400, 7))
+    placed_ago = [ago + (20 if ago + 20 <= 50 else 10) for ago in weekly]
+    days = [placed - ago for placed, ago in zip(placed_ago, weekly, strict=True)]
+    waiting = [1, 8, 15]
+    table = rated(orders("s", days + [np.nan] * 3, weekly + waiting), orders("steady", [10] * 57, weekly))
+    assert table["shifted"].to_dict() == {"s": True, "steady": False}
+    assert "Orders after 2024-04-30" in table.loc["s", "words"]
+    assert "2024-04-30之后" in table.loc["s", "words_zh"]
+    assert "Orders after" not in table.loc["steady", "words"]
+
+
 def test_luck_is_rarely_taken_for_a_shift():
     rng = np.random.default_rng(2)
     parts = [

@@ -13,6 +13,7 @@ from serving.settings import Settings
 
 
 @pytest.mark.walk
+@pytest.mark.usefixtures("few_candidates")
 def test_the_last_weeks_are_ordered_again(forestock, tmp_path):
     simulate(seed=0, items=20).write(tmp_path / "tables")
     forestock("load", "tables")
