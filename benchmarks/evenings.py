@@ -23,7 +23,7 @@ from known_truth import known_levels
 from optimization.classic import Facts, fixed_cover, king, past_demand, root_of_time
 from optimization.exchange import Curve
 from optimization.lead_time import LeadTimes, learn_lead_times
-from optimization.protection import ProtectionDemand, protection_demand
+from optimization.protection import protection_demand
 from optimization.replay import Replay, covered, replay_thresholds, sample_lead_times
 from optimization.supply import supply_terms
 from optimization.targets import set_targets
@@ -169,13 +169,7 @@ def serve(walked: Walked) -> Service:
 def trade(walked: Walked) -> Exchange:
     """Stock against service: ours at several targets, the classic rules, and one who knows the truth."""
     truth, worlds = walked.retailer.truth, walked.worlds
-    over = [
-        protection_demand(day.demand, day.lead_times, day.supply["review_periods"].to_numpy(dtype=np.int64))
-        for day in walked.evenings
-    ]
-    each = list(zip(over, walked.evenings, walked.rows, strict=True))
-    ours = np.stack([sums.quantile(SETTINGS)[row] for sums, _, row in each], axis=1)
-    filled = np.stack([_fill_levels(sums, day.supply)[row] for sums, day, row in each], axis=1)
+    ours, filled = np.split(walked.judged(_levels), [len(SETTINGS)], axis=2)
     facts = Facts(*(walked.judged(lambda day, k=k: day.facts[k][:, 0]) for k in range(4)))
     rules = (("King", king, WIDER), ("z·σ·√L", root_of_time, WIDER), ("fixed cover", fixed_cover, COVERS))
     curves = [_curve("forestock", worlds, SETTINGS, ours)]
@@ -201,10 +195,12 @@ def trade(walked: Walked) -> Exchange:
     )
 
 
-def _fill_levels(over: ProtectionDemand, supply: pd.DataFrame) -> np.ndarray:
-    """(N, FILLS) units with each fill rate."""
-    unit = supply["whole"].to_numpy(dtype=float)
-    return np.stack([over.fill_level(np.full(len(unit), target), unit) for target in FILLS], axis=1)
+def _levels(day: Day) -> np.ndarray:
+    """(N, SETTINGS and FILLS) units that cover the protection interval with each chance, and fill rate."""
+    review, unit = (day.supply[c].to_numpy() for c in ("review_periods", "whole"))
+    over = protection_demand(day.demand, day.lead_times, review.astype(np.int64))
+    filled = [over.fill_level(np.full(len(unit), target), unit.astype(float)) for target in FILLS]
+    return np.column_stack([over.quantile(SETTINGS), *filled])
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def learn_lead_times(
             sum(seen.set_aside.values()),
             ", ".join(f"{reason} ({count})" for reason, count in seen.set_aside.items()),
         )
-    rows, never, lost_after = _without_lost(seen.rows, period, as_of)
+    rows, never, lost_after = without_lost(seen.rows, period, as_of)
     terms = read_terms(sourcing, default_days, spread_of(rows))
     promised, promise = promised_pmf(terms["days"].to_numpy(), terms["sd"].to_numpy(), period)
     came = rows["periods"][rows["received"]]
@@ -182,7 +182,7 @@ def _of(supplier: pd.Series, values: pd.Series, otherwise: float) -> np.ndarray:
     return supplier.map(values).astype(float).fillna(otherwise).to_numpy()
 
 
-def _without_lost(
+def without_lost(
     rows: pd.DataFrame, period: Period, as_of: pd.Timestamp
 ) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
     """Orders that may still come or came; share never delivered and age of a lost order by supplier.

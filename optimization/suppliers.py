@@ -12,6 +12,7 @@ import pandas as pd
 from ingestion.periods import Period
 from optimization.drift import YEAR, last_shift, moves
 from optimization.explanation import PERIODS, amount, percent
+from optimization.lead_time import without_lost
 from optimization.receipts import observe
 
 RECENT = pd.Timedelta(days=91)  # deliveries that are compared with those of the year before them
@@ -54,7 +55,8 @@ def rate_suppliers(supply_orders: pd.DataFrame, period: Period, as_of: pd.Timest
     shift = moves(rows, now - RECENT, now, now - RECENT - YEAR)
     moved = shift["move"].reindex(names).abs()
     sure = moved >= SURE * np.sqrt(shift["variance"].reindex(names))
-    since = last_shift(rows, rows["periods"].to_numpy()).reindex(names)
+    believed, *_ = without_lost(rows, period, as_of)  # the orders that thresholds learn from
+    since = last_shift(believed, believed["periods"].to_numpy()).reindex(names)
     shifted = (sure | since.notna()) & ~(moved < np.log1p(LEAST))
     out = pd.DataFrame(index=names).assign(
         kind=rows.groupby("supplier")["kind"].agg(lambda kinds: kinds.mode().iloc[0]),

@@ -66,7 +66,7 @@ def test_a_supplier_that_has_slowed_down_comes_first():
 
 
 def test_the_day_that_thresholds_go_by_is_said():
-    """10 days, since 50 days ago 20 or more: too few deliveries for a trend, enough for the thresholds."""
+    """10 days, since 50 days ago 20 or more: no trend is sure yet, the shift is."""
     weekly = list(range(3, 400, 7))
     placed_ago = [ago + (20 if ago + 20 <= 50 else 10) for ago in weekly]
     days = [placed - ago for placed, ago in zip(placed_ago, weekly, strict=True)]
