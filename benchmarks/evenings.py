@@ -118,10 +118,17 @@ class Walked:
         return np.stack(found, axis=1)
 
 
-def walk(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, threads: int = 2) -> Walked:
+def walk(
+    retailer: Retailer,
+    folder: Path,
+    weeks: int = 12,
+    seed: int = 0,
+    threads: int = 2,
+    retrain: int = RETRAIN,
+) -> Walked:
     """Derive thresholds on every evening of the last `weeks` of the history.
 
-    weeks: at least 5, as a replay measures from the fifth on
+    weeks: at least 5, as a replay measures from the fifth on; retrain: days between trainings
     """
     retailer.write(folder / "tables")
     warehouse = Warehouse(folder / "warehouse")
@@ -129,7 +136,7 @@ def walk(retailer: Retailer, folder: Path, weeks: int = 12, seed: int = 0, threa
     dates = pd.date_range(end=retailer.last_day, periods=7 * weeks)
     evenings = []
     for k, date in enumerate(dates):
-        if k % RETRAIN == 0:
+        if k % retrain == 0:
             model = train(_panel(warehouse, date), threads=threads, seed=seed).model
         evenings.append(_evening(warehouse, model, date))
     keys = _keys(retailer.truth, dates)

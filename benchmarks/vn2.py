@@ -134,12 +134,12 @@ def decide(demand: CumulativeDemand, tables: dict[str, pd.DataFrame]) -> pd.Data
     )
 
 
-def play(referee: Path, policy: Any) -> pd.DataFrame:
-    """Cost of weeks 3 to 8 of each window, ours and the organiser's benchmark's."""
+def play(referee: Path, policy: Any, windows: slice = slice(None)) -> pd.DataFrame:
+    """Cost of weeks 3 to 8 of each of the referee's `windows`, ours and the organiser's benchmark's."""
     sys.path.insert(0, str(referee))
     folds, simple = import_module("folds"), import_module("policies_simple")
     rows = []
-    for first in [*folds.DEV, *folds.SEASON]:
+    for first in [*folds.DEV, *folds.SEASON][windows]:
         game = folds.history_game(first)
         began = time.perf_counter()
         ours, organiser = game.play(policy), game.play(simple.official_benchmark)

@@ -40,27 +40,24 @@ def around(
     """
     series, origin = pairs
     out = np.full((len(series), len(horizons), 2 * len(names)), np.nan, dtype=np.float32)
-    week = WINDOWS[panel.period.name][0]
+    lately = origin[:, None] - np.arange(WINDOWS[panel.period.name][0])
     for k, name in enumerate(names):
         if name not in panel.covariates:
             continue
-        values = panel.covariates[name][series].astype(float)
-        sums = _running(np.nan_to_num(values)), _running(np.isfinite(values))
-        begin = np.maximum(origin + 1 - week, 0)
-        out[:, :, 2 * k] = _mean(sums, begin, origin + 1)[:, None]
-        for j, h in enumerate(horizons):
-            low = origin + 1 if window else origin + h
-            known = h <= panel.ahead.get(name, 0)
-            out[:, j, 2 * k + 1] = _mean(sums, low, origin + 1 + h) if known else np.nan
+        values = panel.covariates[name]
+        past = np.where(lately >= 0, values[series[:, None], np.maximum(lately, 0)], np.nan)
+        out[:, :, 2 * k] = _means(past)[:, -1:]
+        known = np.flatnonzero(horizons <= panel.ahead.get(name, 0))
+        if len(known):
+            last = horizons[known] - 1
+            coming = values[series[:, None], origin[:, None] + 1 + np.arange(last.max() + 1)]
+            out[:, known, 2 * k + 1] = (_means(coming) if window else coming)[:, last]
     return out
 
 
-def _running(values: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
-
-
-def _mean(sums: tuple[np.ndarray, np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    row = np.arange(len(low))
-    total, count = (part[row, high] - part[row, low] for part in sums)
+def _means(values: np.ndarray) -> np.ndarray:
+    """(m, L) mean of the known ones among the first, the first two, … of each row; NaN where none is."""
+    known = np.isfinite(values)
+    total, count = (np.cumsum(x, axis=1, dtype=float) for x in (np.where(known, values, 0.0), known))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(count > 0, total / count, np.nan)

@@ -33,6 +33,8 @@ BINS = 255
 # A period is the target of many origins. Of few series more repeats than this cost time and are learned by
 # heart: on thirty series of 430 days this takes a third of the time and loses 1 % less, as on FreshRetail.
 AGAIN = 2.5
+# Trees of a quantile take twice the time of those of a mean: fewer, each by so much the longer a step.
+FEWER = 2 / 3
 STEP_SIGNS = {"planned": 1, "lift": 1}
 SUM_SIGNS = dict.fromkeys(features.PROMOTED, 1) | {"until_promotion": -1}
 Base = Literal["structure", "steps"]
@@ -144,9 +146,9 @@ class Gbm:
             f"q{level}": (
                 self._fit_narrow,
                 begun,
-                {"objective": "quantile", "alpha": level},
+                {"objective": "quantile", "alpha": level, "learning_rate": self.rate / FEWER},
                 ratio,
-                self.trees,
+                round(FEWER * self.trees),
             )
             for level in self.levels
         }

@@ -14,7 +14,7 @@ BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "service.py"
 @pytest.mark.walk
 def test_thresholds_reach_their_target_against_true_demand_and_lead_times(tmp_path):
     benchmark = runpy.run_path(str(BENCHMARK))
-    walked = benchmark["walk"](simulate(seed=0, items=80), tmp_path, weeks=7, threads=1)
+    walked = benchmark["walk"](simulate(seed=0, items=80), tmp_path, weeks=7, threads=1, retrain=49)
     table: pd.DataFrame = benchmark["report"](benchmark["serve"](walked)).set_index(["by", "group"])
     everything = table.loc[("all", "all")]
     assert everything["series"] >= 200
