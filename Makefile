@@ -38,7 +38,7 @@ imports: .venv/.ready
 	$(BIN)/lint-imports
 
 tests: .venv/.ready
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup --durations=20
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --durations=20
 
 # Each in a kernel of its own, the one of .venv.
 notebooks: .venv/.ready

@@ -41,12 +41,15 @@ class Linear:
     """Parameters of the log-linear model.
 
     pairs: most pairs of series and origin that it learns from
-    alpha: penalty on squared coefficients of standardised features
+    alpha: least penalty on squared coefficients of standardised features
+    once: the penalty where history is as long as the horizon, less in proportion where it is longer: windows
+        of the same time share their shocks, so that only as many teach as fit one behind the other
     """
 
     name: str = "linear"
     pairs: int = 20_000
     alpha: float = 0.05
+    once: float = 3.0
 
     def fit(self, panel: Panel, origin: int, horizon: int, seed: int, threads: int) -> "FittedLinear":  # noqa: ARG002
         """Coefficients from windows that ended by `origin`; always one thread."""
@@ -59,10 +62,12 @@ class Linear:
             )
         scale = scale_of(features, origin + 1 >= 2 * YEAR[panel.period.name])
         columns = scale.columns(features)
-        mean = _glm((columns, scale.signs), target, weight * _sales(features), self.alpha)
+        alpha = max(self.alpha, self.once * horizon / (origin + 1))
+        mean = _glm((columns, scale.signs), target, weight * _sales(features), alpha)
         off = np.abs(target - np.exp(np.clip(_form(columns, mean), *RANGE)))
-        spread = _glm((columns, scale.signs), off, weight, self.alpha)
-        return FittedLinear(self.name, scale, mean, spread, asdict(self) | {"rows": len(target)})
+        spread = _glm((columns, scale.signs), off, weight, alpha)
+        about = asdict(self) | {"rows": len(target), "alpha": alpha}
+        return FittedLinear(self.name, scale, mean, spread, about)
 
 
 @dataclass(frozen=True)

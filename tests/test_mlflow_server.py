@@ -29,7 +29,6 @@ from ingestion.periods import Period
 
 FOLDER = Path(__file__).resolve().parents[1] / "mlflow"
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
-pytestmark = pytest.mark.xdist_group("mlflow_server")  # one server for all, not one per worker
 
 
 @dataclass(frozen=True)

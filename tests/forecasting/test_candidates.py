@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsforecast.models as statsforecast
+from scipy.signal import lfilter
 from threadpoolctl import threadpool_limits
 
 from forecasting import statistical
@@ -288,6 +289,22 @@ def test_the_linear_model_learns_nothing_from_what_comes_once_a_year_before_it_c
     short, long = scale_of(features, yearly=False).names, scale_of(features, yearly=True).names
     assert {"holidays", "workdays", "year_sin"} <= set(long) - set(short)
     assert {"rate_0", "horizon", "promotion"} <= set(short)
+
+
+def test_a_short_history_does_not_teach_the_linear_model_its_shocks():
+    """What all series did together in six weeks is one thing that happened, however many series there are."""
+    rng, rate = np.random.default_rng(1), np.geomspace(1, 20, 80)[:, None]
+    off = []
+    for _ in range(16):
+        shocks = lfilter([0.15], [1, -0.8], rng.normal(size=44))
+        panel = panel_of(rng.poisson(rate * np.exp(shocks)) * 1.0)
+        fits = [Linear(once=once).fit(panel, 43, 14, 0, 1) for once in (0.0, Linear.once)]
+        asked = panel, np.arange(80), np.full(80, 43), np.array([14])
+        off.append([np.abs(np.log(fit.predict(*asked).mean / (14 * rate))).mean() for fit in fits])
+    plain, careful = np.mean(off, axis=0)
+    assert careful < 0.85 * plain
+    long = panel_of(rng.poisson(rate, (80, 900)) * 1.0)
+    assert Linear().fit(long, 899, 14, 0, 1).parameters["alpha"] == Linear.alpha
 
 
 def test_the_spread_of_a_learned_model_is_wide_where_much_is_expected():

@@ -51,13 +51,8 @@ def trained(read: Callable[[Path], Panel], data: Path) -> tuple[Panel, TrainingR
     return panel, train(panel, threads=1, candidates=QUICK)
 
 
-twice = pytest.mark.xdist_group("pasta")  # two tests ask for one training
-
-
 # Least that a learned forecast must save of the loss of the best plain one.
-@pytest.mark.parametrize(
-    ("read", "saved"), [(vn2, 0.2), (freshretail, 0.0), pytest.param(pasta, 0.02, marks=twice)]
-)
+@pytest.mark.parametrize(("read", "saved"), [(vn2, 0.2), (freshretail, 0.0), (pasta, 0.02)])
 def test_a_learned_forecast_loses_less_and_its_levels_hold(read, saved: float, shared_data: Path):
     panel, report = trained(read, shared_data)
     every = report.scores[report.scores["segment"] == "all"].set_index("candidate")
@@ -76,7 +71,6 @@ def test_a_learned_forecast_loses_less_and_its_levels_hold(read, saved: float, s
     assert set(demand.method) <= {report.champion, "pooled"}
 
 
-@twice
 def test_promotions_known_ahead_move_the_forecast(shared_data: Path):
     panel, report = trained(pasta, shared_data)
     ahead = panel.plan[:, panel.length :]

@@ -8,9 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-# The loads are killed once for all tests here, so one process must run them.
-pytestmark = pytest.mark.xdist_group("killed loads")
-
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import sync_playwright
 
-pytestmark = [pytest.mark.walk, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.walk
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 240  # seconds until the page must be there, on a machine that does other things too
 
