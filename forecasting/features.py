@@ -23,6 +23,7 @@ from forecasting.peers import NEAR, others, peers_at, span_of
 from forecasting.prices import elasticity_at, worths_ahead
 from forecasting.season import Course, course_of, group_ratio, season_of
 from forecasting.structure import MEMORY
+from ingestion.errors import Problem
 
 STRUCTURE = ("horizon", "composition", "sales_expected", "same_length")
 PROMOTED = ("promotion", "promotion_change", "promotion_first", "until_promotion", "fresh")
@@ -153,7 +154,11 @@ def build_rows(
 def asked(
     panel: Panel, series: np.ndarray, origin: np.ndarray, horizons: np.ndarray
 ) -> Iterator[tuple[Ask, Common]]:
-    """The pairs by origin, with what all series have in common there."""
+    """The pairs by origin, with what all series have in common there; Problem beyond the known future."""
+    if int(origin.max(initial=0)) + int(horizons[-1]) >= panel.plan.shape[1]:
+        raise Problem(
+            f"the panel knows {panel.horizon} periods ahead, got horizon {horizons[-1]}; build it for more"
+        )
     groups, name = groups_of(panel), panel.period.name
     member = members_of(panel)
     size = np.stack([np.bincount(g[member & (g >= 0)], minlength=groups.max(initial=0) + 1) for g in groups])

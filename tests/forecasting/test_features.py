@@ -12,6 +12,7 @@ from forecasting.lifts import TRUSTED
 from forecasting.panel import Panel
 from forecasting.steps import NAMES as STEP_NAMES
 from forecasting.steps import build_steps
+from ingestion.errors import Problem
 
 HORIZONS = np.array([1, 3, 7, 14])
 COVARIATES = ("rain", "visitors")
@@ -175,6 +176,15 @@ def test_covariates_are_seen_as_far_ahead_as_plans_give_them(years: Panel, pairs
 def test_a_covariate_that_the_panel_lacks_is_known_nowhere(panel: Panel):
     rows = build_rows(panel, *pairs_at(panel, 100), HORIZONS, ("rain",))
     assert np.isnan(rows.features[:, :, len(NAMES) :]).all()
+
+
+@pytest.mark.parametrize("build", [build_rows, lambda *asked: build_steps(*asked[:3], int(asked[3][-1]))])
+def test_no_more_is_asked_than_the_panel_knows_ahead(panel: Panel, build):
+    series, origin = np.arange(2), np.array([150, 199])
+    build(panel, series, origin, np.array([1, 28]))
+    with pytest.raises(Problem, match="knows 28 periods ahead, got horizon 29"):
+        build(panel, series, origin, np.array([1, 29]))
+    build(panel, series, origin - 1, np.array([1, 29]))
 
 
 def test_features_are_free_of_scale(years: Panel, pairs, rows: Rows):
